@@ -1,0 +1,150 @@
+"""Bytes to messages and back, driven by the message table.
+
+A frame is one or more whole messages back to back; a message's length follows from its type or from
+the count at the end of its fixed part.
+"""
+
+from itertools import chain
+from struct import Struct
+from struct import error as StructError
+from typing import cast
+
+from protocol.errors import ProtocolError
+from protocol.messages import (
+    FIRST_SKIPPABLE_TYPE,
+    SESSION_BYTES,
+    TABLE,
+    U64_MAX,
+    Message,
+    Viewport,
+)
+from protocol.types import Blob, Items, Layout, Scalar, Sender, Text
+
+
+class _Codec:
+    """One row of the table, with its ``struct`` formats compiled."""
+
+    __slots__ = ("head", "ids", "item", "layout", "names", "tail", "wide")
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.tail = layout.tail
+        self.names = tuple(field.name for field in layout.fields)
+        self.wide = [field.name for field in layout.fields if field.scalar is Scalar.U64]
+        self.ids = [field.name for field in layout.fields if field.scalar is Scalar.ID]
+        count = layout.tail.count.format if layout.tail else ""
+        self.head = Struct("<" + "".join(field.scalar.format for field in layout.fields) + count)
+        item = layout.tail.fields if isinstance(layout.tail, Items) else ()
+        self.item = Struct("<" + "".join(field.scalar.format for field in item))
+
+    def decode(self, frame: bytes, start: int) -> tuple[Message, int]:
+        """Read the message whose type byte stands before ``start``; also returns where it ends."""
+        end = start + self.head.size
+        if end > len(frame):
+            raise ProtocolError(f"{self.layout.name} is cut short")
+        values = self.head.unpack_from(frame, start)
+        if self.tail is None:
+            return self.layout.message(*values), end
+        count = values[-1]
+        start, end = end, end + count * (self.item.size or 1)
+        if end > len(frame):
+            raise ProtocolError(f"{self.layout.name} is cut short")
+        return self.layout.message(*values[:-1], self._decode_tail(frame[start:end])), end
+
+    def _decode_tail(self, data: bytes) -> str | bytes | tuple[tuple[int, ...], ...]:
+        match self.tail:
+            case Text():
+                try:
+                    return data.decode()
+                except UnicodeDecodeError:
+                    raise ProtocolError(f"{self.layout.name} holds bad UTF-8") from None
+            case Items():
+                return tuple(self.item.iter_unpack(data))
+            case _:
+                return data
+
+    def check(self, message: Message) -> None:
+        """Raise ``ValueError`` for what ``struct`` would let through or silently pad."""
+        if any(getattr(message, name) > U64_MAX for name in self.wide):
+            raise ValueError(f"{message!r:.200}: a u64 stays below 2^53")
+        if any(len(getattr(message, name)) != SESSION_BYTES for name in self.ids):
+            raise ValueError(f"{message!r:.200}: an id has {SESSION_BYTES} bytes")
+        if isinstance(message, Viewport) and any(seq > U64_MAX for *_, seq in message.known):
+            raise ValueError("a known tile's seq stays below 2^53")
+
+    def encode(self, message: Message) -> bytes:
+        if self.wide or self.ids or self.item.size:
+            self.check(message)
+        values = [getattr(message, name) for name in self.names]
+        kind = bytes((self.layout.number,))
+        if self.tail is None:
+            return kind + self.head.pack(*values)
+        value = getattr(message, self.tail.name)
+        match self.tail:
+            case Text():
+                tail = cast("str", value).encode()
+            case Blob():
+                tail = cast("bytes", value)
+            case Items():
+                flat = list(chain.from_iterable(value))
+                tail = Struct("<" + self.item.format[1:] * len(value)).pack(*flat)
+        count = len(value) if isinstance(self.tail, Items) else len(tail)
+        return kind + self.head.pack(*values, count) + tail
+
+
+_CODECS = [_Codec(layout) for layout in TABLE]
+_BY_MESSAGE = {codec.layout.message: codec for codec in _CODECS}
+_BY_SENDER = {
+    sender: {codec.layout.number: codec for codec in _CODECS if sender in codec.layout.sender}
+    for sender in (Sender.CLIENT, Sender.SERVER)
+}
+
+
+def decode(frame: bytes, sender: Sender) -> list[Message]:
+    """All messages of a frame, in order; unknown types from 64 up are skipped.
+
+    ``sender`` is who sent it: exactly one of ``Sender.CLIENT`` and ``Sender.SERVER``.
+
+    Raises :class:`ProtocolError` (close code 4400) if any part of the frame can't be parsed or is
+    not ``sender``'s to send; nothing of such a frame counts.
+    """
+    if not frame:
+        raise ProtocolError("the frame is empty")
+    codecs = _BY_SENDER[sender]
+    messages: list[Message] = []
+    at = 0
+    while at < len(frame):
+        kind = frame[at]
+        codec = codecs.get(kind)
+        if codec is None:
+            at = _skip(frame, at)
+            continue
+        message, at = codec.decode(frame, at + 1)
+        if isinstance(message, Viewport) and (message.x0 > message.x1 or message.y0 > message.y1):
+            raise ProtocolError("the VIEWPORT is inverted")
+        messages.append(message)
+    return messages
+
+
+def _skip(frame: bytes, at: int) -> int:
+    """The end of a message of unknown type that starts at ``at``."""
+    kind = frame[at]
+    if kind < FIRST_SKIPPABLE_TYPE:
+        raise ProtocolError(f"message type {kind} is unknown, or not the sender's to send")
+    end = at + 5
+    if end <= len(frame):
+        end += int.from_bytes(frame[at + 1 : at + 5], "little")
+    if end > len(frame):
+        raise ProtocolError(f"message of type {kind} is cut short")
+    return end
+
+
+def encode(message: Message) -> bytes:
+    """The message's bytes, its type byte first.
+
+    Raises ``ValueError`` if a value doesn't fit its field.
+    """
+    try:
+        return _BY_MESSAGE[type(message)].encode(message)
+    except StructError as error:
+        raise ValueError(f"{message!r:.200}: {error}") from None
