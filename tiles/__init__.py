@@ -1,0 +1,1 @@
+"""The canvas itself: geometry, drawing, pyramid, PNG, subscriptions and the log."""

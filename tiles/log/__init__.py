@@ -1,0 +1,1 @@
+"""The ordered log that is a canvas's truth, behind one interface (:mod:`tiles.log.base`)."""

@@ -1,0 +1,185 @@
+"""What the canvas asks of its log: ordered batches, session counts, tile checkpoints.
+
+Everything a canvas shows is a fold over :class:`Batch` rows in ``seq`` order. A log takes
+:class:`Commit` units in order, makes each durable whole or not at all, and says so through a
+:class:`Listener`. The canvas's settings and checkpoints stand beside the rows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+REJECTIONS_KEPT = 256
+"""So many of a session's last rejections are kept with its count."""
+
+COMMITS_WAITING_MAX = 65_536
+"""A caller with so many commits that aren't durable yet takes no more drawing (REJECT 6).
+
+A log keeps all that it is given: storage that fails says so through :class:`Listener`, but one that
+merely hangs says nothing, and only its caller can see that and stop.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who drew: the session's id (16 B), shown name, salted hash of the address, token subject."""
+
+    session: bytes
+    name: str = ""
+    address: bytes = b""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A contiguous run of one session's drawing, a row of the log.
+
+    ``messages`` are the ``last_seq - first_seq + 1`` encoded drawing messages back to back, ``box``
+    the inclusive pixel rectangle (x0, y0, x1, y1) that holds all they paint, ``time_ms`` Unix time.
+    """
+
+    first_seq: int
+    last_seq: int
+    author: Author
+    time_ms: int
+    box: tuple[int, int, int, int]
+    messages: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCount:
+    """How many of a session's drawing messages were ordered or rejected.
+
+    ``rejected`` are its last :data:`REJECTIONS_KEPT` refusals as (n, code); ``seen_ms`` Unix time.
+    """
+
+    session: bytes
+    handled: int
+    rejected: tuple[tuple[int, int], ...]
+    seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What becomes durable at once: batches, and the counts of the sessions that they reach.
+
+    ``ticket`` numbers the commits of one log's life, from 1 without a gap.
+    """
+
+    ticket: int
+    batches: Sequence[Batch]
+    counts: Sequence[SessionCount]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedTile:
+    """A checkpoint of one level-0 tile: zlib of 64 × 64 RGB that holds everything up to ``seq``."""
+
+    key: int
+    seq: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasInfo:
+    """A canvas's lasting settings. ``width`` and ``height`` are 1 to 65,536 pixels."""
+
+    width: int
+    height: int
+    background: tuple[int, int, int] = (255, 255, 255)
+    title: str = ""
+    palette: tuple[tuple[int, int, int], ...] | None = None
+    frozen: bool = False
+
+
+class Listener(Protocol):
+    """Told from the log's own thread; an implementation hands it on to its own, and never raises.
+
+    Tickets rise. ``trouble(error)`` comes once, then ``trouble(None)`` once, in turn.
+    """
+
+    def durable(self, ticket: int) -> None:
+        """Every commit up to ``ticket`` would survive a power cut."""
+
+    def trouble(self, error: Exception | None) -> None:
+        """Storage fails (``error``), or has come back and caught up (``None``)."""
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What a log holds when it is opened.
+
+    ``epoch`` was stored before this was returned; it is new where the last stop was not clean.
+    Checkpoints hold everything up to ``checkpoint_seq``; the log from there to ``seq`` is the tail.
+    """
+
+    info: CanvasInfo
+    epoch: int
+    seq: int
+    checkpoint_seq: int
+    clean: bool
+    notes: list[str] = field(default_factory=list)
+
+
+class Log(Protocol):
+    """One canvas's log, open for writing by one process at a time.
+
+    ``open`` reads; ``start`` begins the writer thread. Before ``start`` the reading methods may be
+    called from any one thread, after it from any. A log that was closed isn't opened again: make a
+    new one. Every method may raise :class:`LogError` for a log in the wrong state, and a reading
+    one for storage that can't be read.
+    """
+
+    def open(self) -> Recovered:
+        """Open, or raise :class:`LogError`: no canvas there, in use, damaged, of a newer release.
+
+        What it returns holds for a power cut too: what a crash left unsynced is synced first.
+        """
+
+    def start(self, listener: Listener) -> None:
+        """Begin to write; ``listener`` is called from the writer thread."""
+
+    def append(self, commit: Commit) -> None:
+        """Queue a commit; it never blocks on storage, nor for want of room.
+
+        Raises ``ValueError`` unless its ticket is the next and its batches go on, without a gap,
+        from the last one appended (at first: from :attr:`Recovered.seq`). The caller keeps within
+        :data:`COMMITS_WAITING_MAX`.
+        """
+
+    def checkpoint(self, tiles: Sequence[SavedTile], through: int | None) -> None:
+        """Queue tiles to be saved after all commits appended so far are durable.
+
+        ``through``: with these, the checkpoints hold everything up to there (``None``: not yet).
+        The sequence is read later: don't change it. One that isn't written when the process dies
+        costs a longer replay, nothing else.
+        """
+
+    def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
+        """The durable batches that hold any seq in (after, until], in order."""
+
+    def tiles(self) -> Iterator[SavedTile]:
+        """Every tile checkpoint, in order of key."""
+
+    def session(self, session: bytes) -> SessionCount | None:
+        """A session's durable count, or ``None`` if it never drew (or not for 30 days)."""
+
+    def update(self, info: CanvasInfo) -> None:
+        """Store changed settings; blocks until they are durable (some milliseconds).
+
+        Raises :class:`LogError` in trouble or when it takes too long; they may be stored then.
+        """
+
+    def forget_sessions(self, before_ms: int) -> None:
+        """Queue the removal of counts last seen before ``before_ms``."""
+
+    def close(self, timeout_s: float) -> bool:
+        """Write what is queued, mark the stop as clean, and close.
+
+        Returns whether all was written in time; if not, the next start has a new epoch. After a
+        False the listener hears no more, and the log lets go of its files as soon as it can.
+        """
+
+
+class LogError(Exception):
+    """The log can't be opened or written; the text says what and where."""

@@ -1,0 +1,297 @@
+"""From a drawing message to the pixels of each tile that it paints; exact to the pixel.
+
+The definition stands in ``docs/spec.md`` (RAS rules) and is held by ``tests/vectors/raster.json``,
+which the viewer's rasteriser passes too.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from protocol.errors import RejectCode
+from protocol.messages import Drawing, Patch, Pixel, Rect, Stroke
+from tiles.deflate import InflateError, inflate
+from tiles.geometry import (
+    TILE,
+    Rectangle,
+    clip,
+    tile_at,
+    tile_box,
+    tile_range,
+    within,
+)
+
+STROKE_SIZE_MAX = 64
+STROKE_POINTS_MAX = 4096
+PATCH_PIXELS_MAX = 65_536
+_LEAVE, _SET = 0, 255
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+
+class DrawError(Exception):
+    """A drawing message that can't be drawn, with the REJECT code that says why."""
+
+    def __init__(self, code: RejectCode) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+class DrawLimits(NamedTuple):
+    """Bounds on one drawing message, whoever sends it."""
+
+    max_message_pixels: int = 1_048_576
+    max_message_tiles: int = 4096
+
+
+class Paint(NamedTuple):
+    """What a message does to one tile: ``pixels[where] = colour``.
+
+    ``pixels`` is the tile's (64, 64, 3) uint8 array, indexed [y, x]; ``where`` is two slices or a
+    (64, 64) mask with at least one pixel set; ``colour`` is uint8, (3,) or one per pixel set.
+    """
+
+    tile: int
+    where: tuple[slice, slice] | Mask
+    colour: Bytes
+
+
+def cost(message: Drawing) -> int:
+    """Pixels that a message is charged for; known before anything is rasterised or inflated."""
+    match message:
+        case Pixel():
+            return 1
+        case Stroke(size=size, points=points):
+            steps = sum(max(abs(bx - ax), abs(by - ay)) for (ax, ay), (bx, by) in pairwise(points))
+            return size * (size + len(points) - 1 + steps)
+        case Rect():
+            width, height = message.x1 - message.x0 + 1, message.y1 - message.y0 + 1
+            inner = 0
+            if message.line:
+                inner = max(0, width - 2 * message.line) * max(0, height - 2 * message.line)
+            return width * height - inner
+        case Patch():
+            return (message.x1 - message.x0 + 1) * (message.y1 - message.y0 + 1)
+
+
+def check(message: Drawing, width: int, height: int, limits: DrawLimits) -> int:
+    """The message's :func:`cost`, if it may be drawn on a canvas of that size.
+
+    Raises :class:`DrawError`: bad value first, then out of bounds, then too large. What only
+    :func:`rasterise` can see (a PATCH's stream, the number of tiles) is left to it.
+    """
+    match message:
+        case Pixel(x=x, y=y):
+            inside = x < width and y < height
+        case Stroke(size=size, points=points):
+            if not (1 <= size <= STROKE_SIZE_MAX and 1 <= len(points) <= STROKE_POINTS_MAX):
+                raise DrawError(RejectCode.BAD_VALUE)
+            inside = all(x < width and y < height for x, y in points)
+        case Rect() | Patch():
+            if message.x0 > message.x1 or message.y0 > message.y1:
+                raise DrawError(RejectCode.BAD_VALUE)
+            inside = message.x1 < width and message.y1 < height
+    if not inside:
+        raise DrawError(RejectCode.OUT_OF_BOUNDS)
+    pixels = cost(message)
+    if pixels > limits.max_message_pixels:
+        raise DrawError(RejectCode.TOO_LARGE)
+    if isinstance(message, Patch) and pixels > PATCH_PIXELS_MAX:
+        raise DrawError(RejectCode.TOO_LARGE)
+    return pixels
+
+
+def bounds(message: Drawing, width: int, height: int) -> Rectangle:
+    """The smallest rectangle of canvas pixels known to hold all that a checked message paints."""
+    match message:
+        case Pixel(x=x, y=y):
+            return x, y, x, y
+        case Stroke(size=size, points=points):
+            before, after = stamp_reach(size)
+            xs, ys = zip(*points, strict=True)
+            box = (min(xs) - before, min(ys) - before, max(xs) + after, max(ys) + after)
+            clipped = clip(box, width, height)
+            assert clipped is not None, "a checked stroke lies on the canvas"
+            return clipped
+        case Rect() | Patch():
+            return message.x0, message.y0, message.x1, message.y1
+
+
+def stamp_reach(size: int) -> tuple[int, int]:
+    """How far a stroke's disc reaches before and after its point, in pixels."""
+    before = size >> 1
+    return before, size - 1 - before
+
+
+def rasterise(
+    message: Drawing, width: int, height: int, max_tiles: int = DrawLimits().max_message_tiles
+) -> list[Paint]:
+    """What a checked message paints, tile by tile; a tile may come more than once.
+
+    Raises :class:`DrawError`: a PATCH whose stream is wrong is a bad value, more than ``max_tiles``
+    tiles are too large.
+    """
+    match message:
+        case Pixel(x=x, y=y):
+            column, row = within(x, y)
+            where = (slice(row, row + 1), slice(column, column + 1))
+            return [Paint(tile_at(x, y), where, _colour(message))]
+        case Rect():
+            paints = [
+                Paint(tile, _slices(part, tile), _colour(message))
+                for part in _rect_parts(message)
+                for tile in _tiles(part, max_tiles)
+            ]
+            if len({paint.tile for paint in paints}) > max_tiles:
+                raise DrawError(RejectCode.TOO_LARGE)
+            return paints
+        case Patch():
+            return list(_patch_paints(message, max_tiles))
+        case Stroke():
+            return _stroke_paints(message, width, height, max_tiles)
+
+
+def _colour(message: Pixel | Rect | Stroke) -> Bytes:
+    return np.array((message.r, message.g, message.b), np.uint8)
+
+
+def _tiles(box: Rectangle, max_tiles: int) -> Iterator[int]:
+    tiles = tile_range(0, box)
+    if tiles.total > max_tiles:
+        raise DrawError(RejectCode.TOO_LARGE)
+    return tiles.keys()
+
+
+def _slices(box: Rectangle, tile: int) -> tuple[slice, slice]:
+    """The part of ``box`` inside a tile that it touches, as [y, x] slices."""
+    left, top, right, bottom = tile_box(tile)
+    x0, y0, x1, y1 = box
+    return (
+        slice(max(y0, top) - top, min(y1, bottom) - top + 1),
+        slice(max(x0, left) - left, min(x1, right) - left + 1),
+    )
+
+
+def _rect_parts(rect: Rect) -> list[Rectangle]:
+    """The disjoint filled rectangles that a RECT is made of: itself, or an outline's four sides."""
+    x0, y0, x1, y1, line = rect.x0, rect.y0, rect.x1, rect.y1, rect.line
+    if line == 0 or 2 * line > x1 - x0 or 2 * line > y1 - y0:
+        return [(x0, y0, x1, y1)]
+    inner_top, inner_bottom = y0 + line, y1 - line
+    return [
+        (x0, y0, x1, inner_top - 1),
+        (x0, inner_top, x0 + line - 1, inner_bottom),
+        (x1 - line + 1, inner_top, x1, inner_bottom),
+        (x0, inner_bottom + 1, x1, y1),
+    ]
+
+
+def _patch_paints(patch: Patch, max_tiles: int) -> Iterator[Paint]:
+    box = (patch.x0, patch.y0, patch.x1, patch.y1)
+    width, height = patch.x1 - patch.x0 + 1, patch.y1 - patch.y0 + 1
+    try:
+        rows = inflate(patch.data, width * height * 4)
+    except InflateError:
+        raise DrawError(RejectCode.BAD_VALUE) from None
+    rgba = np.frombuffer(rows, np.uint8).reshape(height, width, 4)
+    alpha = rgba[..., 3]
+    chosen = alpha == _SET
+    if not (chosen | (alpha == _LEAVE)).all():
+        raise DrawError(RejectCode.BAD_VALUE)
+    for tile in _tiles(box, max_tiles):
+        where = _slices(box, tile)
+        left, top = tile_box(tile)[:2]
+        source = tuple(
+            slice(part.start + near - first, part.stop + near - first)
+            for part, near, first in zip(where, (top, left), (patch.y0, patch.x0), strict=True)
+        )
+        part = chosen[source]
+        if part.all():
+            yield Paint(tile, where, rgba[source][..., :3])
+        elif part.any():
+            mask = np.zeros((TILE, TILE), np.bool_)
+            mask[where] = part
+            yield Paint(tile, mask, rgba[source][..., :3][part])
+
+
+def _stroke_paints(stroke: Stroke, width: int, height: int, max_tiles: int) -> list[Paint]:
+    x, y = _polyline(np.array(stroke.points, np.int64))
+    y, start, end = _stamp(x, y, stroke.size, width, height)
+    column, row = within(start, y)
+    length = end - start
+    # A disc is no wider than a tile, so a span crosses at most one border.
+    over = column + length > TILE
+    tile = np.concatenate((tile_at(start, y), tile_at(end[over] - 1, y[over])))
+    row = np.concatenate((row, row[over]))
+    first = np.concatenate((column, np.zeros(np.count_nonzero(over), np.int64)))
+    last = np.concatenate(
+        (np.minimum(column + length, TILE), within(end[over] - 1, y[over])[0] + 1)
+    )
+
+    keys, slot = _slots(tile)
+    if len(keys) > max_tiles:
+        raise DrawError(RejectCode.TOO_LARGE)
+    # +1 where a span starts and -1 after its end: the running sum counts the spans over a pixel.
+    edges = np.zeros(len(keys) * TILE * (TILE + 1), np.int32)
+    line = (slot * TILE + row) * (TILE + 1)
+    np.add.at(edges, line + first, 1)
+    np.subtract.at(edges, line + last, 1)
+    covered = (
+        edges.reshape(len(keys), TILE, TILE + 1).cumsum(axis=2, dtype=np.int32)[..., :TILE] > 0
+    )
+    colour = _colour(stroke)
+    return [Paint(key, mask, colour) for key, mask in zip(keys.tolist(), covered, strict=True)]
+
+
+def _polyline(points: Ints) -> tuple[Ints, Ints]:
+    """The pixels of a polyline, x and y: the first point, then each segment's steps 1 to m."""
+    if len(points) == 1:
+        return points[:, 0], points[:, 1]
+    delta = np.diff(points, axis=0)
+    distance = np.abs(delta)
+    steps = distance.max(axis=1)
+    segment = np.repeat(np.arange(len(steps)), steps)
+    first = np.cumsum(steps) - steps
+    k = np.arange(len(segment)) - first[segment] + 1
+    m = steps[segment, None]
+    along = (2 * k[:, None] * distance[segment] + m) // (2 * m)
+    line = points[segment] + np.sign(delta)[segment] * along
+    x, y = np.concatenate((points[:1], line)).T
+    return x, y
+
+
+@lru_cache(maxsize=STROKE_SIZE_MAX)
+def _disc(size: int) -> tuple[Ints, Ints, Ints]:
+    """A disc's rows as (dy, first dx, dx after the last) from the point that it is stamped on."""
+    before, _ = stamp_reach(size)
+    odd = 2 * np.arange(size) + 1 - size
+    inside = odd[None, :] ** 2 + odd[:, None] ** 2 <= size**2
+    rows = np.flatnonzero(inside.any(axis=1))
+    start = inside[rows].argmax(axis=1)
+    return rows - before, start - before, size - start - before
+
+
+def _stamp(x: Ints, y: Ints, size: int, width: int, height: int) -> tuple[Ints, Ints, Ints]:
+    """The row spans (y, start, end) of the discs stamped on each (x, y), clipped to the canvas."""
+    dy, first, last = _disc(size)
+    rows = (y[:, None] + dy).ravel()
+    start = np.maximum(x[:, None] + first, 0).ravel()
+    end = np.minimum(x[:, None] + last, width).ravel()
+    keep = (rows >= 0) & (rows < height) & (start < end)
+    return rows[keep], start[keep], end[keep]
+
+
+def _slots(tile: Ints) -> tuple[Ints, Ints]:
+    """The distinct keys in ``tile``, ascending, and the index of each element among them."""
+    lowest = int(tile.min())
+    seen = np.zeros(int(tile.max()) - lowest + 1, np.bool_)
+    seen[tile - lowest] = True
+    keys = np.flatnonzero(seen)
+    index = np.cumsum(seen) - 1
+    return keys + lowest, index[tile - lowest]
