@@ -101,6 +101,24 @@ def within(x: Coordinate, y: Coordinate) -> tuple[Coordinate, Coordinate]:
     return x & _MASK, y & _MASK
 
 
+Ints = npt.NDArray[np.int64]
+
+
+def split_spans(y: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Spans of pixels [start, end) of rows ``y``, cut at the borders of level-0 tiles.
+
+    For each piece its tile, the row in it, and its first column and the one after its last.
+    """
+    left = start >> _SHIFT
+    pieces = (end - 1 >> _SHIFT) - left + 1
+    span = np.repeat(np.arange(len(y)), pieces)
+    across = np.arange(len(span)) - (np.cumsum(pieces) - pieces)[span] + left[span]
+    border = across << _SHIFT
+    first = np.maximum(start[span] - border, 0)
+    last = np.minimum(end[span] - border, TILE)
+    return (y[span] >> _SHIFT) << _AXIS_BITS | across, y[span] & _MASK, first, last
+
+
 def tile_box(tile: int) -> Rectangle:
     """The canvas pixels that a tile covers; beyond the canvas's edge too."""
     level, tx, ty = unkey(tile)

@@ -16,9 +16,11 @@ from protocol.errors import RejectCode
 from protocol.messages import Drawing, Patch, Pixel, Rect, Stroke
 from tiles.deflate import InflateError, inflate
 from tiles.geometry import (
+    CANVAS_MAX,
     TILE,
     Rectangle,
     clip,
+    split_spans,
     tile_at,
     tile_box,
     tile_range,
@@ -221,19 +223,11 @@ def _patch_paints(patch: Patch, max_tiles: int) -> Iterator[Paint]:
 
 
 def _stroke_paints(stroke: Stroke, width: int, height: int, max_tiles: int) -> list[Paint]:
-    x, y = _polyline(np.array(stroke.points, np.int64))
-    y, start, end = _stamp(x, y, stroke.size, width, height)
-    column, row = within(start, y)
-    length = end - start
-    # A disc is no wider than a tile, so a span crosses at most one border.
-    over = column + length > TILE
-    tile = np.concatenate((tile_at(start, y), tile_at(end[over] - 1, y[over])))
-    row = np.concatenate((row, row[over]))
-    first = np.concatenate((column, np.zeros(np.count_nonzero(over), np.int64)))
-    last = np.concatenate(
-        (np.minimum(column + length, TILE), within(end[over] - 1, y[over])[0] + 1)
-    )
-
+    x, y, segment = _polyline(np.array(stroke.points, np.int64))
+    y, start, end = _sweep(x, y, segment, stroke.size)
+    start, end = np.maximum(start, 0), np.minimum(end, width)
+    keep = (y >= 0) & (y < height) & (start < end)
+    tile, row, first, last = split_spans(y[keep], start[keep], end[keep])
     keys, slot = _slots(tile)
     if len(keys) > max_tiles:
         raise DrawError(RejectCode.TOO_LARGE)
@@ -249,13 +243,14 @@ def _stroke_paints(stroke: Stroke, width: int, height: int, max_tiles: int) -> l
     return [Paint(key, mask, colour) for key, mask in zip(keys.tolist(), covered, strict=True)]
 
 
-def _polyline(points: Ints) -> tuple[Ints, Ints]:
-    """The pixels of a polyline, x and y: the first point, then each segment's steps 1 to m."""
-    if len(points) == 1:
-        return points[:, 0], points[:, 1]
+def _polyline(points: Ints) -> tuple[Ints, Ints, Ints]:
+    """The pixels of a polyline as x, y and the number of the segment that each belongs to.
+
+    The first point is a segment of its own; then come each segment's steps 1 to m.
+    """
     delta = np.diff(points, axis=0)
     distance = np.abs(delta)
-    steps = distance.max(axis=1)
+    steps = distance.max(axis=1, initial=0)
     segment = np.repeat(np.arange(len(steps)), steps)
     first = np.cumsum(steps) - steps
     k = np.arange(len(segment)) - first[segment] + 1
@@ -263,28 +258,48 @@ def _polyline(points: Ints) -> tuple[Ints, Ints]:
     along = (2 * k[:, None] * distance[segment] + m) // (2 * m)
     line = points[segment] + np.sign(delta)[segment] * along
     x, y = np.concatenate((points[:1], line)).T
-    return x, y
+    return x, y, np.concatenate((np.zeros(1, np.int64), segment + 1))
 
 
 @lru_cache(maxsize=STROKE_SIZE_MAX)
-def _disc(size: int) -> tuple[Ints, Ints, Ints]:
-    """A disc's rows as (dy, first dx, dx after the last) from the point that it is stamped on."""
+def _disc(size: int) -> tuple[tuple[int, int], ...]:
+    """A disc's rows, top down, as (first dx, dx after the last) from the point it is stamped on."""
     before, _ = stamp_reach(size)
     odd = 2 * np.arange(size) + 1 - size
     inside = odd[None, :] ** 2 + odd[:, None] ** 2 <= size**2
-    rows = np.flatnonzero(inside.any(axis=1))
-    start = inside[rows].argmax(axis=1)
-    return rows - before, start - before, size - start - before
+    starts: list[int] = inside.argmax(axis=1).tolist()
+    return tuple((start - before, size - start - before) for start in starts)
 
 
-def _stamp(x: Ints, y: Ints, size: int, width: int, height: int) -> tuple[Ints, Ints, Ints]:
-    """The row spans (y, start, end) of the discs stamped on each (x, y), clipped to the canvas."""
-    dy, first, last = _disc(size)
-    rows = (y[:, None] + dy).ravel()
-    start = np.maximum(x[:, None] + first, 0).ravel()
-    end = np.minimum(x[:, None] + last, width).ravel()
-    keep = (rows >= 0) & (rows < height) & (start < end)
-    return rows[keep], start[keep], end[keep]
+def _sweep(x: Ints, y: Ints, segment: Ints, size: int) -> tuple[Ints, Ints, Ints]:
+    """The spans (y, start, end) that a disc covers along each segment.
+
+    A segment goes one way on both axes and moves by at most a pixel a step, and a disc's rows are
+    centred: so what it covers of a row is one span, from the least start to the greatest end.
+    """
+    before, _ = stamp_reach(size)
+    # The line's own runs: pixels of one segment in one row.
+    begins = np.flatnonzero(np.diff(segment, prepend=-1) | np.diff(y, prepend=y[0] - 1))
+    ends = np.append(begins[1:], len(x)) - 1
+    left, right = np.minimum(x[begins], x[ends]), np.maximum(x[begins], x[ends])
+    row, owner = y[begins], segment[begins]
+    # Each segment's rows of spans stand together, top down, after those of the one before.
+    opening = np.flatnonzero(np.diff(owner, prepend=-1))
+    rows = np.diff(np.append(opening, len(row)))
+    top = np.minimum(row[opening], row[np.append(opening[1:], len(row)) - 1])
+    heights = rows + size - 1
+    offset = np.cumsum(heights) - heights
+    index = np.repeat(np.arange(len(opening)), rows)
+    place = offset[index] + row - top[index]
+    start = np.full(int(heights.sum()), CANVAS_MAX * 2)
+    end = np.full(len(start), -CANVAS_MAX)
+    for dy, (first, last) in enumerate(_disc(size)):
+        here = place + dy
+        start[here] = np.minimum(start[here], left + first)
+        end[here] = np.maximum(end[here], right + last)
+    span_owner = np.repeat(np.arange(len(opening)), heights)
+    span_y = np.arange(len(start)) - offset[span_owner] + top[span_owner] - before
+    return span_y, start, end
 
 
 def _slots(tile: Ints) -> tuple[Ints, Ints]:
