@@ -1,0 +1,182 @@
+"""Reading a canvas's SQLite file beside its writer, from any thread.
+
+What a reader sees is durable: a commit shows only after the write-ahead log was synced. Long reads
+go in pieces, each a short transaction, since an open one keeps that log from being cut.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tiles.log.base import Author, Batch, LogError, SavedTile, SessionCount
+from tiles.log.schema import connect, unpack_rejections
+
+CONNECTIONS_MAX = 4
+"""So many pieces are read at once; who comes then waits."""
+
+PIECE_ROWS = 512
+PIECE_BYTES = 1024 * 1024
+"""A piece ends with the row that reaches one of these."""
+
+WAIT_S = 2.0
+"""So long a reader waits for a free connection, or for the file to be opened again."""
+
+_AUTHORS_KEPT = 16_384
+_BATCHES = """
+SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, messages FROM log
+WHERE first_seq >= ? AND first_seq <= ? ORDER BY first_seq LIMIT ?
+"""
+_TILES = "SELECT key, seq, data FROM tiles WHERE key > ? ORDER BY key LIMIT ?"
+_SEQ_MAX = 2**63 - 1
+
+Row = tuple[Any, ...]
+
+
+class Readers:
+    """Read-only connections to one file; suspended until :meth:`resume`."""
+
+    def __init__(self, path: Path, vfs: str | None = None) -> None:
+        self._path = path
+        self._vfs = vfs
+        self._changed = threading.Condition()
+        self._idle: list[apsw.Connection] = []
+        self._busy = 0
+        self._suspended = True
+        self._closed = False
+
+    def resume(self) -> None:
+        """Let reads begin."""
+        with self._changed:
+            self._suspended = False
+            self._changed.notify_all()
+
+    def suspend(self) -> None:
+        """Let no more reads begin, wait for those under way, and close every connection.
+
+        A piece under way takes milliseconds; longer only where the disk itself hangs.
+        """
+        with self._changed:
+            self._suspended = True
+            self._changed.wait_for(lambda: self._busy == 0)
+            while self._idle:
+                self._discard(self._idle.pop())
+
+    def close(self) -> None:
+        """Suspend for good: who reads from here on, or waits to, gets a :class:`LogError`."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.suspend()
+
+    @contextmanager
+    def _connection(self) -> Iterator[apsw.Connection]:
+        with self._changed:
+            free = self._changed.wait_for(self._is_free, WAIT_S)
+            if self._closed or not free:
+                raise LogError(f"{self._path} can't be read now")
+            self._busy += 1
+            connection = self._idle.pop() if self._idle else None
+        try:
+            if connection is None:
+                connection = connect(self._path, readonly=True, vfs=self._vfs)
+            yield connection
+        except BaseException as error:
+            if connection is not None:
+                self._discard(connection)
+                connection = None
+            if isinstance(error, apsw.Error):
+                raise LogError(f"{self._path} can't be read: {error}") from error
+            raise
+        finally:
+            with self._changed:
+                self._busy -= 1
+                if connection is not None:
+                    self._idle.append(connection)
+                self._changed.notify_all()
+
+    def _is_free(self) -> bool:
+        return self._closed or (not self._suspended and self._busy < CONNECTIONS_MAX)
+
+    @staticmethod
+    def _discard(connection: apsw.Connection) -> None:
+        with suppress(apsw.Error):
+            connection.close(force=True)
+
+    def _piece(self, statement: str, values: tuple[int, ...]) -> list[Row]:
+        """The first rows of a query, as many as are a piece. The last column is the bulk."""
+        rows: list[Row] = []
+        size = 0
+        with self._connection() as connection:
+            cursor = connection.execute(statement, (*values, PIECE_ROWS))
+            for row in cursor:
+                rows.append(row)
+                size += len(row[-1])
+                if size >= PIECE_BYTES:
+                    break
+            cursor.close(force=True)
+        return rows
+
+    def batches(self, after: int, until: int | None) -> Iterator[Batch]:
+        """The batches that hold any seq in (after, until], in order."""
+        end = _SEQ_MAX if until is None else until
+        if end <= after:
+            return
+        authors: dict[int, Author] = {}
+        start = self._first_row(after)
+        while rows := self._piece(_BATCHES, (start, end)):
+            self._name_authors(authors, {row[2] for row in rows})
+            for first, last, author, time_ms, x0, y0, x1, y1, messages in rows:
+                yield Batch(first, last, authors[author], time_ms, (x0, y0, x1, y1), messages)
+            start = rows[-1][1] + 1
+
+    def _first_row(self, after: int) -> int:
+        """Where the row with the first seq past ``after`` begins, or would begin."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT first_seq, last_seq FROM log WHERE first_seq <= ? "
+                "ORDER BY first_seq DESC LIMIT 1",
+                (after,),
+            ).fetchone()
+        first: int = after + 1 if row is None or row[1] <= after else row[0]
+        return first
+
+    def _name_authors(self, authors: dict[int, Author], ids: set[int]) -> None:
+        missing = ids - authors.keys()
+        if not missing:
+            return
+        if len(authors) + len(missing) > _AUTHORS_KEPT:
+            authors.clear()
+            missing = ids
+        marks = ", ".join("?" * len(missing))
+        with self._connection() as connection:
+            for number, *values in connection.execute(
+                f"SELECT id, session, name, address, subject FROM authors WHERE id IN ({marks})",
+                list(missing),
+            ):
+                authors[number] = Author(*values)
+        unnamed = ids - authors.keys()
+        if unnamed:
+            raise LogError(f"{self._path} is damaged: author {min(unnamed)} is missing")
+
+    def tiles(self) -> Iterator[SavedTile]:
+        """Every tile checkpoint, in order of key."""
+        key = -1
+        while rows := self._piece(_TILES, (key,)):
+            for row in rows:
+                yield SavedTile(*row)
+            key = rows[-1][0]
+
+    def session(self, session: bytes) -> SessionCount | None:
+        """One session's count."""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT handled, rejected, seen_ms FROM sessions WHERE session = ?", (session,)
+            ).fetchone()
+        if row is None:
+            return None
+        handled, rejected, seen_ms = row
+        return SessionCount(session, handled, unpack_rejections(rejected), seen_ms)
