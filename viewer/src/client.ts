@@ -1,0 +1,272 @@
+/**
+ * One canvas as this browser sees it: what the connection brings goes to the tiles, the pending
+ * layer and the other people; what the person does goes out.
+ */
+import { signal } from "@preact/signals";
+import { type CanvasInfo, type Colour, ROLE_PAINTER, readWelcome } from "./canvas-info";
+import { BROWSER, Connection, type ConnectionState, type Surroundings } from "./connection";
+import type { Size } from "./geometry";
+import { type Entry, Outbox } from "./outbox";
+import { Peers } from "./peers";
+import { PendingLayer } from "./pending";
+import { check, type Drawing } from "./raster";
+import { TileStore, type View } from "./store";
+import {
+  type CursorMove,
+  NO_LIMIT,
+  POINTER_LEFT,
+  RejectCode,
+  type ServerMessage,
+  type Welcome,
+} from "./wire.gen";
+
+/** The server takes 30 a second from each sender. */
+const CURSOR_INTERVAL_MS = 34;
+const RETRY_SEND_MS = 50;
+const SETTLE_INTERVAL_MS = 500;
+const SPARE_TILES = 2048;
+
+export interface Budget {
+  readonly pixels: number;
+  readonly refillMs: number;
+  /** When it was told, by `Surroundings.now`. */
+  readonly at: number;
+}
+
+export interface ClientEvents {
+  /** A drawing of ours was refused. `retryMs` 0: never. */
+  refused(code: number, retryMs: number): void;
+  notice(level: number, text: string): void;
+  /** Something looks different. */
+  changed(): void;
+  /** A session began or goes on; views must be sent anew. */
+  welcomed(info: CanvasInfo, session: Uint8Array): void;
+}
+
+export class Client {
+  readonly state = signal<ConnectionState>({ name: "connecting" });
+  readonly info = signal<CanvasInfo | null>(null);
+  readonly budget = signal<Budget | null>(null);
+  /** Sent under a session that the server no longer knows: drawn again only if the person says so. */
+  readonly orphans = signal<readonly Entry[]>([]);
+  /** How much own drawing is not durable yet. */
+  readonly unsaved = signal(0);
+  readonly peers = new Peers();
+  readonly store = new TileStore(SPARE_TILES);
+  readonly pending: PendingLayer;
+  readonly outbox = new Outbox();
+  readonly connection: Connection;
+  /** The greatest seq that the server told. */
+  seq = 0;
+  private epoch: number | null = null;
+  private presence: { name: string; colour: Colour } | null = null;
+  private cursor: CursorMove | null = null;
+  private cursorTimer: ReturnType<typeof setTimeout> | undefined;
+  private sendQueued = false;
+
+  constructor(
+    url: string,
+    private readonly events: ClientEvents,
+    private readonly around: Surroundings = BROWSER,
+  ) {
+    this.pending = new PendingLayer(() => around.now());
+    this.connection = new Connection(
+      url,
+      {
+        welcome: (message, asked) => this.welcome(message, asked),
+        messages: (messages) => this.receive(messages),
+        state: (state) => {
+          this.state.value = state;
+          if (state.name !== "live") this.peers.clear();
+          this.events.changed();
+        },
+      },
+      around,
+    );
+    setInterval(() => this.settle(), SETTLE_INTERVAL_MS);
+  }
+
+  /** The canvas's size; nothing before the first WELCOME. */
+  get size(): Size {
+    return this.info.value ?? { width: 0, height: 0 };
+  }
+
+  /** Whether this person may paint, now or as soon as the line is back. */
+  get mayPaint(): boolean {
+    const info = this.info.value;
+    return info !== null && info.role >= ROLE_PAINTER && this.state.value.name !== "stopped";
+  }
+
+  /** Shows a drawing at once and sends it. Returns the code if it can't be drawn, else null. */
+  draw(drawing: Drawing): number | null {
+    const info = this.info.value;
+    if (info === null || !this.mayPaint) return RejectCode.NOT_ALLOWED;
+    const code = check(drawing, info, info.limits);
+    if (code !== null) return code;
+    if (this.outbox.length >= info.limits.max_unacked) return RejectCode.RATE;
+    this.pending.add(this.outbox.push(drawing), info);
+    this.unsaved.value = this.outbox.length;
+    this.queueSend();
+    this.events.changed();
+    return null;
+  }
+
+  /** Looks at another part of the canvas. Only while live. */
+  look(view: View): void {
+    if (!this.connection.live) return;
+    this.connection.send([this.store.look(view, this.size)]);
+    this.pending.settle(this.store);
+  }
+
+  /** Where the pointer is; null: it has left the canvas. */
+  point(at: readonly [x: number, y: number] | null, buttons: number): void {
+    const last = this.cursor;
+    const [x, y] = at ?? [last?.x ?? 0, last?.y ?? 0];
+    this.cursor = { type: "CursorMove", x, y, buttons: at ? buttons : POINTER_LEFT };
+    if (last && last.x === x && last.y === y && last.buttons === this.cursor.buttons) return;
+    this.cursorTimer ??= setTimeout(() => {
+      this.cursorTimer = undefined;
+      if (this.cursor && this.connection.writable) this.connection.send([this.cursor]);
+    }, CURSOR_INTERVAL_MS);
+  }
+
+  /** The person's own name (empty: anonymous) and colour. */
+  present(name: string, colour: Colour): void {
+    this.presence = { name, colour };
+    this.sendPresence();
+  }
+
+  /** Draws the orphans again, or gives them up. */
+  settleOrphans(again: boolean): void {
+    const orphans = this.orphans.value;
+    this.orphans.value = [];
+    for (const entry of orphans) {
+      this.pending.remove(entry);
+      if (again) this.draw(entry.drawing);
+    }
+  }
+
+  private sendPresence(): void {
+    if (!this.presence || !this.connection.live) return;
+    const { name, colour } = this.presence;
+    const [r, g, b] = colour;
+    this.connection.send([{ type: "PresenceSet", r, g, b, name }]);
+  }
+
+  private welcome(message: Welcome, asked: Uint8Array): void {
+    const { info, rejected } = readWelcome(message);
+    const last = this.info.value;
+    const sameEpoch = this.epoch === message.epoch;
+    if (last && (last.width !== info.width || last.height !== info.height)) this.store.clear();
+    else if (!sameEpoch) this.store.forget();
+    if (!sameEpoch) this.pending.forgetHandled();
+    this.store.connected();
+    this.epoch = message.epoch;
+    this.seq = message.seq;
+    this.peers.clear();
+    if (message.session.every((byte, i) => byte === asked[i])) {
+      const settled = this.outbox.resume(message.handled, rejected);
+      this.pending.handled(settled.handled, message.seq);
+      for (const [entry, code] of settled.rejected) this.refuse(entry, code, 0);
+    } else {
+      const sent = this.outbox.begin(message.handled, sameEpoch);
+      this.orphans.value = [...this.orphans.value, ...sent];
+    }
+    for (const entry of [...this.orphans.value, ...this.outbox.all]) {
+      this.pending.restore(entry, info);
+    }
+    this.info.value = info;
+    this.sendPresence();
+    this.events.welcomed(info, message.session);
+    this.send();
+  }
+
+  private receive(messages: readonly ServerMessage[]): void {
+    for (const message of messages) this.handle(message);
+    this.settle();
+    this.events.changed();
+  }
+
+  private handle(message: ServerMessage): void {
+    switch (message.type) {
+      case "Pixel":
+      case "Stroke":
+      case "Rect":
+      case "Patch":
+        this.store.draw(message, this.size);
+        this.pending.echo(message);
+        return;
+      case "Tile":
+        this.store.put(message);
+        return;
+      case "Clock":
+        this.store.clock(message.view, message.seq);
+        this.seq = Math.max(this.seq, message.seq);
+        return;
+      case "Ack":
+        this.pending.handled(
+          this.outbox.acknowledge(message.handled, message.durable),
+          message.seq,
+        );
+        this.seq = Math.max(this.seq, message.seq);
+        this.queueSend();
+        return;
+      case "Reject": {
+        const entry = this.outbox.reject(message.n);
+        if (entry) this.refuse(entry, message.code, message.retry_ms);
+        return;
+      }
+      case "Reset":
+        this.epoch = message.epoch;
+        this.seq = message.seq;
+        this.store.forget();
+        this.pending.forgetHandled();
+        return;
+      case "Notice":
+        this.events.notice(message.level, message.text);
+        return;
+      case "Budget":
+        this.budget.value =
+          message.pixels === NO_LIMIT
+            ? null
+            : { pixels: message.pixels, refillMs: message.refill_ms, at: this.around.now() };
+        return;
+      case "Presence":
+        this.peers.presence(message);
+        return;
+      case "Cursor":
+        this.peers.cursor(message);
+        return;
+    }
+  }
+
+  private refuse(entry: Entry, code: number, retryMs: number): void {
+    this.pending.remove(entry);
+    this.events.refused(code, retryMs);
+  }
+
+  private settle(): void {
+    this.pending.settle(this.store);
+    this.unsaved.value = this.outbox.length;
+  }
+
+  private queueSend(): void {
+    if (this.sendQueued) return;
+    this.sendQueued = true;
+    queueMicrotask(() => {
+      this.sendQueued = false;
+      this.send();
+    });
+  }
+
+  private send(): void {
+    const info = this.info.value;
+    if (info === null || !this.connection.live || this.outbox.waiting === 0) return;
+    if (!this.connection.writable) {
+      setTimeout(() => this.queueSend(), RETRY_SEND_MS);
+      return;
+    }
+    const entries = this.outbox.take(info.limits.max_unacked - this.outbox.inFlight);
+    this.connection.sendEncoded(entries.map(({ bytes }) => bytes));
+  }
+}

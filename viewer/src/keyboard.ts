@@ -1,0 +1,117 @@
+/** Keys: tools, zoom, and a pixel cursor for painting without a pointer. */
+
+import { SIZE_MAX } from "./raster";
+import { brushSize, chooseTool, panelOpen, tool } from "./state";
+import { TOOLS } from "./tools/tools";
+
+const PAN_STEP_PX = 80;
+const FAR = 10;
+export const ZOOM_STEP = 1.5;
+
+const ARROWS: Record<string, readonly [dx: number, dy: number]> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+
+export interface KeyTarget {
+  panBy(dx: number, dy: number): void;
+  zoomBy(factor: number): void;
+  fit(): void;
+  /** Moves the pixel cursor, which appears in the middle of the screen at first. */
+  step(dx: number, dy: number): void;
+  /** Uses the tool at the pixel cursor. */
+  press(): void;
+  cancel(): void;
+  holdSpace(held: boolean): void;
+  /** Whether this person may paint. */
+  readonly mayPaint: boolean;
+}
+
+/** Listens to the whole page, but not while something is typed or a control has the focus. */
+export function listenToKeys(target: KeyTarget): void {
+  window.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.key === "Escape") {
+      panelOpen.value = null;
+      target.cancel();
+      return;
+    }
+    const onControl = isControl(event.target);
+    if (event.key === " " && !onControl) {
+      target.holdSpace(true);
+      event.preventDefault();
+      return;
+    }
+    // Arrows and Enter belong to the control that has the focus.
+    const arrow = ARROWS[event.key];
+    if (onControl && (arrow || event.key === "Enter" || event.key === " ")) return;
+    if (handle(event, target, arrow)) event.preventDefault();
+  });
+  window.addEventListener("keyup", (event) => {
+    if (event.key === " ") target.holdSpace(false);
+  });
+  window.addEventListener("blur", () => target.holdSpace(false));
+}
+
+function handle(
+  event: KeyboardEvent,
+  target: KeyTarget,
+  arrow: readonly [number, number] | undefined,
+): boolean {
+  if (arrow) {
+    const far = event.shiftKey ? FAR : 1;
+    if (tool.value === "pan") {
+      const step = PAN_STEP_PX * (event.shiftKey ? 4 : 1);
+      target.panBy(-arrow[0] * step, -arrow[1] * step);
+    } else target.step(arrow[0] * far, arrow[1] * far);
+    return true;
+  }
+  switch (event.key) {
+    case "Enter":
+      target.press();
+      return true;
+    case "+":
+    case "=":
+      target.zoomBy(ZOOM_STEP);
+      return true;
+    case "-":
+    case "_":
+      target.zoomBy(1 / ZOOM_STEP);
+      return true;
+    case "0":
+    case "Home":
+      target.fit();
+      return true;
+    case "[":
+    case "]":
+      brushSize.value = nextSize(brushSize.value, event.key === "]");
+      return true;
+    case "?":
+      panelOpen.value = panelOpen.value === "help" ? null : "help";
+      return true;
+  }
+  const chosen = TOOLS.find(({ keys }) => keys.includes(event.key.toLowerCase()));
+  if (chosen === undefined || (chosen.paints && !target.mayPaint)) return false;
+  chooseTool(chosen.id);
+  return true;
+}
+
+/** Small sizes go by one, large ones by an eighth. */
+function nextSize(size: number, up: boolean): number {
+  const step = Math.max(1, Math.floor(size / 8));
+  return Math.min(Math.max(size + (up ? step : -step), 1), SIZE_MAX);
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement ||
+    (target instanceof HTMLInputElement && target.type !== "range" && target.type !== "color")
+  );
+}
+
+function isControl(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest("button, a, input, summary") !== null;
+}

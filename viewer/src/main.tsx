@@ -1,0 +1,86 @@
+/** Starts the page: finds out which canvas it shows, and shows it. */
+import { render } from "preact";
+import { defaultCanvas, readPageAddress, socketUrl } from "./address";
+import { exposeAutomation } from "./automation";
+import { listenToKeys } from "./keyboard";
+import { recallSession } from "./storage";
+import { App } from "./ui/app";
+import { Viewer } from "./viewer";
+
+const RETRY_MS = 2000;
+
+async function start(): Promise<void> {
+  const root = document.getElementById("app");
+  if (root === null) throw new Error("the page has no #app");
+  const address = readPageAddress(location.pathname);
+  const canvas = address.canvas ?? (await findDefaultCanvas(address.root, root));
+  const stage = document.createElement("div");
+  stage.className = "stage";
+  const picture = layer(stage);
+  picture.setAttribute("aria-hidden", "true");
+  const overlay = layer(stage);
+  overlay.tabIndex = 0;
+  overlay.setAttribute("role", "application");
+  overlay.setAttribute(
+    "aria-label",
+    "The canvas. Arrow keys move a pixel cursor, Enter uses the tool, question mark shows all keys.",
+  );
+  showFocus(overlay);
+  const panels = document.createElement("div");
+  root.replaceChildren(stage, panels);
+  const url = socketUrl(location, address.root, canvas);
+  const viewer = new Viewer(url, canvas, stage, picture, overlay);
+  listenToKeys(viewer);
+  warnBeforeLoss(viewer);
+  exposeAutomation(viewer);
+  render(<App viewer={viewer} />, panels);
+  viewer.start(await recallSession(canvas));
+}
+
+function layer(stage: HTMLElement): HTMLCanvasElement {
+  const canvas = document.createElement("canvas");
+  stage.append(canvas);
+  return canvas;
+}
+
+/** Leaving now would lose what waits for the connection. */
+function warnBeforeLoss({ client }: Viewer): void {
+  window.addEventListener("beforeunload", (event) => {
+    if (client.state.value.name !== "live" && client.outbox.unhandled > 0) event.preventDefault();
+  });
+}
+
+/** A ring around the whole screen only for whoever came by keyboard: a press focuses it too. */
+function showFocus(canvas: HTMLCanvasElement): void {
+  let pressed = false;
+  window.addEventListener(
+    "pointerdown",
+    () => {
+      pressed = true;
+      canvas.classList.remove("is-focused");
+    },
+    true,
+  );
+  window.addEventListener(
+    "keydown",
+    () => {
+      pressed = false;
+    },
+    true,
+  );
+  canvas.addEventListener("focus", () => canvas.classList.toggle("is-focused", !pressed));
+  canvas.addEventListener("blur", () => canvas.classList.remove("is-focused"));
+}
+
+async function findDefaultCanvas(path: string, root: HTMLElement): Promise<string> {
+  for (;;) {
+    try {
+      return await defaultCanvas(path);
+    } catch {
+      render(<p class="starting">The server does not answer. Trying again…</p>, root);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+void start();

@@ -1,0 +1,28 @@
+/** What draws the canvas on the screen; {@link Canvas2dRenderer} is one. */
+import type { Camera } from "./camera";
+import type { Colour } from "./canvas-info";
+import type { Box } from "./geometry";
+import type { PendingLayer } from "./pending";
+import type { HeldTile, TileStore, View } from "./store";
+
+/** Everything that a frame shows below the pointers. */
+export interface Scene {
+  readonly camera: Camera;
+  readonly store: TileStore;
+  readonly pending: PendingLayer;
+  readonly background: Colour;
+  /** The view that the camera asks for. */
+  readonly view: View | null;
+}
+
+export interface Renderer {
+  /** Fits the drawing surface to the screen. */
+  resize(camera: Camera): void;
+  /** A tile's pixels changed: `changed` is within the tile. */
+  tileChanged(tile: HeldTile, changed: Box): void;
+  /** The pending layer looks different within these canvas pixels. */
+  pendingChanged(changed: Box): void;
+  /** Nothing drawn so far is good any more: another canvas. */
+  clear(): void;
+  draw(scene: Scene): void;
+}

@@ -1,0 +1,58 @@
+import { useState } from "preact/hooks";
+import { parseHex, toHex } from "../colour";
+import { chooseColour, colour, panelOpen, recentColours } from "../state";
+import { Swatch } from "./palette";
+import { Popover } from "./popover";
+
+/** Any colour: by the browser's own picker, by its hex digits, or one used before. */
+export function ColourPicker() {
+  const hex = toHex(colour.value);
+  const [typed, setTyped] = useState<string | null>(null);
+  const type = (text: string) => {
+    setTyped(text);
+    const parsed = parseHex(text);
+    if (parsed) chooseColour(parsed);
+  };
+  const close = () => {
+    panelOpen.value = null;
+  };
+  return (
+    <Popover label="Choose a colour" class="colour-picker" onClose={close}>
+      <label class="field">
+        <span>Any colour</span>
+        <input
+          type="color"
+          value={hex}
+          onInput={(event) => {
+            const parsed = parseHex(event.currentTarget.value);
+            if (parsed) chooseColour(parsed);
+            setTyped(null);
+          }}
+        />
+      </label>
+      <label class="field">
+        <span>Hex</span>
+        <input
+          type="text"
+          spellcheck={false}
+          autocomplete="off"
+          maxLength={7}
+          value={typed ?? hex}
+          aria-invalid={typed !== null && parseHex(typed) === null}
+          onInput={(event) => type(event.currentTarget.value)}
+          onBlur={() => setTyped(null)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") close();
+          }}
+        />
+      </label>
+      {recentColours.value.length > 0 && (
+        <fieldset class="swatches" aria-label="Used before">
+          {recentColours.value.map((each) => (
+            <Swatch key={toHex(each)} colour={each} chosen={toHex(each) === hex} />
+          ))}
+        </fieldset>
+      )}
+    </Popover>
+  );
+}

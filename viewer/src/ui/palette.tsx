@@ -1,0 +1,63 @@
+import type { CanvasInfo, Colour } from "../canvas-info";
+import { DEFAULT_PALETTE, isLight, nameOf, toHex } from "../colour";
+import { announcement, chooseColour, colour, panelOpen } from "../state";
+
+/** The colours to choose from: the canvas's own, or a common set and any other. */
+export function Palette({ info }: { readonly info: CanvasInfo | null }) {
+  const own = info?.palette ?? null;
+  const chosen = toHex(colour.value);
+  return (
+    <div class="palette">
+      <CurrentColour free={own === null} />
+      <fieldset class="swatches" aria-label={own ? "The canvas's palette" : "Palette"}>
+        {(own ?? DEFAULT_PALETTE).map((each) => (
+          <Swatch key={toHex(each)} colour={each} chosen={toHex(each) === chosen} />
+        ))}
+      </fieldset>
+    </div>
+  );
+}
+
+export function Swatch(props: { readonly colour: Colour; readonly chosen: boolean }) {
+  const hex = toHex(props.colour);
+  const name = `${nameOf(props.colour)}, ${hex}`;
+  return (
+    <button
+      type="button"
+      class={`swatch ${isLight(props.colour) ? "is-light" : ""}`}
+      style={{ backgroundColor: hex }}
+      aria-label={name}
+      aria-pressed={props.chosen}
+      title={name}
+      onClick={() => {
+        chooseColour(props.colour);
+        announcement.value = name;
+      }}
+    />
+  );
+}
+
+/** The colour in use; it opens the picker where any colour may be used. */
+function CurrentColour({ free }: { readonly free: boolean }) {
+  const hex = toHex(colour.value);
+  const open = panelOpen.value === "colour";
+  const name = `${nameOf(colour.value)}, ${hex}`;
+  if (!free) {
+    return (
+      <span class="current-colour" style={{ backgroundColor: hex }} role="img" aria-label={name} />
+    );
+  }
+  return (
+    <button
+      type="button"
+      class="current-colour"
+      style={{ backgroundColor: hex }}
+      aria-label={`Colour: ${name}. Choose another`}
+      aria-expanded={open}
+      title={`${name}: choose another`}
+      onClick={() => {
+        panelOpen.value = open ? null : "colour";
+      }}
+    />
+  );
+}

@@ -1,0 +1,151 @@
+import { Users } from "lucide-preact";
+import { useState } from "preact/hooks";
+import type { Colour } from "../canvas-info";
+import { isLight, parseHex, toHex } from "../colour";
+import type { Person } from "../peers";
+import { chooseName, name, ownColour, panelOpen } from "../state";
+import type { Viewer } from "../viewer";
+import { IconButton } from "./icon-button";
+import { Popover } from "./popover";
+
+/** A name's longest UTF-8 form. */
+const NAME_MAX_BYTES = 64;
+const FACES_MAX = 3;
+
+/** Opens the list of people; shows how many there are. */
+export function PeopleButton({ viewer }: { readonly viewer: Viewer }) {
+  const people = viewer.client.peers.people.value;
+  const open = panelOpen.value === "people";
+  const count = people.length + 1;
+  return (
+    <IconButton
+      icon={Users}
+      label={count === 1 ? "People: only you here" : `People: ${count} here`}
+      expanded={open}
+      class="people-button"
+      onPress={() => {
+        panelOpen.value = open ? null : "people";
+      }}
+    >
+      <span class="faces" aria-hidden="true">
+        <Face name={name.value} colour={ownColour.value} />
+        {people.slice(0, FACES_MAX).map((person) => (
+          <Face key={person.client} {...person} />
+        ))}
+        {people.length > FACES_MAX && <span class="more">+{people.length - FACES_MAX}</span>}
+      </span>
+    </IconButton>
+  );
+}
+
+function Face({ name, colour }: { readonly name: string; readonly colour: Colour }) {
+  const first = [...name.trim()][0]?.toUpperCase() ?? "";
+  return (
+    <span
+      class={`face ${isLight(colour) ? "is-light" : ""}`}
+      style={{ backgroundColor: toHex(colour) }}
+    >
+      {first}
+    </span>
+  );
+}
+
+/** Who is looking at the same part of the canvas, and one's own name. */
+export function PeoplePanel({ viewer }: { readonly viewer: Viewer }) {
+  const people = viewer.client.peers.people.value;
+  return (
+    <Popover
+      label="People"
+      class="people-panel"
+      onClose={() => {
+        panelOpen.value = null;
+      }}
+    >
+      <OwnName viewer={viewer} />
+      <h2>Also looking here</h2>
+      {people.length === 0 ? (
+        <p class="muted">Nobody else at the moment.</p>
+      ) : (
+        <ul class="people-list">
+          {people.map((person) => (
+            <li key={person.client}>
+              <PersonButton person={person} viewer={viewer} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </Popover>
+  );
+}
+
+function PersonButton({ person, viewer }: { readonly person: Person; readonly viewer: Viewer }) {
+  const shown = person.name || "Guest";
+  return (
+    <button
+      type="button"
+      title={`Go to ${shown}'s pointer`}
+      onClick={() => {
+        const pointer = viewer.client.peers.pointerOf(person.client);
+        if (pointer) viewer.goto({ x: pointer.x, y: pointer.y, zoom: viewer.camera.zoom });
+      }}
+    >
+      <Face {...person} />
+      {shown}
+    </button>
+  );
+}
+
+function OwnName({ viewer }: { readonly viewer: Viewer }) {
+  const [typed, setTyped] = useState(name.value);
+  const save = (text: string, colour: Colour) => {
+    const trimmed = cut(text.trim());
+    if (trimmed === name.value && toHex(colour) === toHex(ownColour.value)) return;
+    chooseName(trimmed, colour);
+    viewer.client.present(trimmed, colour);
+  };
+  return (
+    <form
+      class="own-name"
+      onSubmit={(event) => {
+        event.preventDefault();
+        save(typed, ownColour.value);
+        panelOpen.value = null;
+      }}
+    >
+      <label class="field">
+        <span>Your name</span>
+        <input
+          type="text"
+          value={typed}
+          placeholder="Guest"
+          maxLength={32}
+          autocomplete="nickname"
+          onInput={(event) => setTyped(event.currentTarget.value)}
+          onBlur={() => save(typed, ownColour.value)}
+        />
+      </label>
+      <label class="field is-colour">
+        <span>Pointer</span>
+        <input
+          type="color"
+          value={toHex(ownColour.value)}
+          onChange={(event) => {
+            const parsed = parseHex(event.currentTarget.value);
+            if (parsed) save(typed, parsed);
+          }}
+        />
+      </label>
+      <p class="muted">Others see it beside your pointer. Without one you are a guest.</p>
+    </form>
+  );
+}
+
+/** As much of a name as the protocol takes. */
+function cut(text: string): string {
+  let kept = "";
+  for (const character of text) {
+    if (new TextEncoder().encode(kept + character).length > NAME_MAX_BYTES) break;
+    kept += character;
+  }
+  return kept;
+}

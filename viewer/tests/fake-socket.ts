@@ -1,0 +1,97 @@
+/** A WebSocket whose other end is the test. */
+import { decode, encode } from "../src/codec";
+import type { Surroundings } from "../src/connection";
+import type { ClientMessage, Message, ServerMessage, Welcome } from "../src/wire.gen";
+
+export class FakeSocket {
+  binaryType = "blob";
+  bufferedAmount = 0;
+  closed: number | undefined | null = null;
+  readonly frames: Uint8Array[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+
+  constructor(
+    readonly url: string,
+    readonly subprotocol: string,
+  ) {}
+
+  send(frame: Uint8Array): void {
+    this.frames.push(frame.slice());
+  }
+
+  close(code?: number): void {
+    this.closed = code;
+  }
+
+  /** What the client has sent since the last call. */
+  take(): ClientMessage[] {
+    const frames = this.frames.splice(0);
+    return frames.flatMap((frame) => decode(frame, "client")) as ClientMessage[];
+  }
+
+  open(): void {
+    this.onopen?.();
+  }
+
+  receive(...messages: ServerMessage[]): void {
+    const parts = messages.map((message: Message) => encode(message));
+    const frame = Uint8Array.from(parts.flatMap((part) => [...part]));
+    this.onmessage?.({ data: frame.buffer });
+  }
+
+  lose(code = 1006, reason = ""): void {
+    this.onclose?.({ code, reason });
+  }
+}
+
+export class FakeSurroundings implements Surroundings {
+  readonly sockets: FakeSocket[] = [];
+
+  open(url: string, subprotocol: string): WebSocket {
+    const socket = new FakeSocket(url, subprotocol);
+    this.sockets.push(socket);
+    return socket as unknown as WebSocket;
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  random(): number {
+    return 1;
+  }
+
+  /** The socket opened last. */
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error("no socket was opened");
+    return socket;
+  }
+}
+
+export function sessionId(fill: number): Uint8Array {
+  return new Uint8Array(16).fill(fill);
+}
+
+export function welcome(fields: Partial<Welcome> = {}, json: object = {}): Welcome {
+  return {
+    type: "Welcome",
+    version: 1,
+    session: sessionId(1),
+    client: 5,
+    epoch: 77,
+    seq: 100,
+    handled: 0,
+    width: 1024,
+    height: 1024,
+    r: 255,
+    g: 255,
+    b: 255,
+    levels: 5,
+    role: 1,
+    info: new TextEncoder().encode(JSON.stringify(json)),
+    ...fields,
+  };
+}
