@@ -5,6 +5,7 @@ go in pieces, each a short transaction, since an open one keeps that log from be
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from tiles.log.base import Author, Batch, LogError, SavedTile, SessionCount
 from tiles.log.schema import connect, unpack_rejections
 
 CONNECTIONS_MAX = 4
-"""So many pieces are read at once; who comes then waits."""
+"""So many pieces are read at once; who comes then waits, first come, first served."""
 
 PIECE_ROWS = 512
 PIECE_BYTES = 1024 * 1024
@@ -44,6 +45,7 @@ class Readers:
         self._vfs = vfs
         self._changed = threading.Condition()
         self._idle: list[apsw.Connection] = []
+        self._waiting: deque[object] = deque()
         self._busy = 0
         self._suspended = True
         self._closed = False
@@ -75,9 +77,7 @@ class Readers:
     @contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
         with self._changed:
-            free = self._changed.wait_for(self._is_free, WAIT_S)
-            if self._closed or not free:
-                raise LogError(f"{self._path} can't be read now")
+            self._wait_for_turn()
             self._busy += 1
             connection = self._idle.pop() if self._idle else None
         try:
@@ -98,8 +98,24 @@ class Readers:
                     self._idle.append(connection)
                 self._changed.notify_all()
 
-    def _is_free(self) -> bool:
-        return self._closed or (not self._suspended and self._busy < CONNECTIONS_MAX)
+    def _wait_for_turn(self) -> None:
+        """Wait for a free connection in the order of asking.
+
+        Without that order a long read, which asks for its next piece as soon as it has one, would
+        always be there before those that have yet to wake up, and starve them.
+        """
+        turn = object()
+        self._waiting.append(turn)
+        try:
+            free = self._changed.wait_for(lambda: self._closed or self._is_free_for(turn), WAIT_S)
+        finally:
+            self._waiting.remove(turn)
+            self._changed.notify_all()
+        if self._closed or not free:
+            raise LogError(f"{self._path} can't be read now")
+
+    def _is_free_for(self, turn: object) -> bool:
+        return not self._suspended and self._busy < CONNECTIONS_MAX and self._waiting[0] is turn
 
     @staticmethod
     def _discard(connection: apsw.Connection) -> None:

@@ -53,6 +53,7 @@ class Store:
         self._epoch = 0
         self._seq = 0
         self._attempted_seq = 0
+        self._doubtful = False
         self._wal_pages = 0
         self._wal_pages_copied = 0
 
@@ -176,16 +177,26 @@ class Store:
         Either way a first small write shows whether it takes any. Raises :class:`LogError` or
         ``apsw.Error`` if something of this fails; then it is to be called again.
         """
-        if self._connection is None or not isinstance(error, apsw.FullError | apsw.BusyError):
+        if not isinstance(error, apsw.FullError | apsw.BusyError):
+            self._doubtful = True
+        if self._doubtful:
             self._reopen()
+            self._doubtful = False
         else:
-            self._rows = RowWriter(self._connection)
+            connection, _ = self._opened()
+            self._rows = RowWriter(connection)
         self._set_meta("clean", 0)
 
     def _reopen(self) -> None:
+        """Open the file afresh, once the disk takes writes.
+
+        Until it does, readers go on, since the old connection stays open: as long as there is one,
+        SQLite keeps its index of the write-ahead log, and with it what was durable, and doesn't
+        find there the commits whose sync failed.
+        """
+        self._resync_wal()
         self._readers.suspend()
         self._disconnect(checkpoint=False)
-        self._resync_wal()
         connection = self._connect()
         try:
             self._verify(connection)

@@ -1,0 +1,1 @@
+"""The server: HTTP, WebSocket sessions, fan-out, limits, supervision and the command line."""

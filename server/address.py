@@ -1,0 +1,47 @@
+"""Whose address a connection comes from, seen through trusted proxies only."""
+
+import hashlib
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+Network = IPv4Network | IPv6Network
+_IPV6_PREFIX = 64
+_HASH_BYTES = 8
+
+
+def client_address(scope: Scope, trusted: Iterable[Network]) -> str:
+    """The client's address: an IPv4 address, or the /64 of an IPv6 one.
+
+    ``X-Forwarded-For`` counts only as far as the proxies that wrote it are in ``trusted``.
+    """
+    peer = scope.get("client")
+    address = _parse(peer[0]) if peer else None
+    if address is None:
+        return "unknown"
+    networks = tuple(trusted)
+    hops = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+    while hops and any(address in network for network in networks):
+        hop = _parse(hops.pop().strip())
+        if hop is None:
+            break
+        address = hop
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, _IPV6_PREFIX), strict=False))
+    return str(address)
+
+
+def hash_address(address: str, salt: bytes) -> bytes:
+    """What the log keeps of an address: equal for equal ones, of no use without ``salt``."""
+    return hashlib.blake2b(address.encode(), digest_size=_HASH_BYTES, key=salt).digest()
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,123 @@
+"""The ASGI application: every route, over the canvases of one data folder."""
+
+import asyncio
+import importlib.metadata
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from server import problems
+from server.canvases import Canvases
+from server.datafolder import DataFolder
+from server.door import Door
+from server.http import admin, facts, pages, reference, region, tilejson, tiles
+from server.http.context import Context
+from server.http.large_answer import Outgoing
+from server.http.middleware import CommonAnswers
+from server.http.regions import RegionImages
+from server.http.tile_images import TileImages
+from server.http.workshop import Workshop
+from server.settings import Settings
+from server.websocket import WebSocketEndpoint
+
+logger = logging.getLogger(__name__)
+
+_DESCRIPTION = "Live, shared pixel canvases as tiles. Errors are `application/problem+json`."
+_OUTGOING_MAX_BYTES = 128 * 1024 * 1024
+"""Region images on their way to their readers, in bytes; one more may be begun below that."""
+_ROUTERS = (
+    facts.router,
+    tiles.router,
+    region.router,
+    tilejson.router,
+    admin.router,
+    reference.router,
+    pages.router,
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Its lifespan holds the data folder and opens the canvases.
+
+    Starting it raises :class:`server.datafolder.DataFolderError` if the folder can't be had. The
+    canvases are opened while requests are answered already; ``app.state.opening`` is that task.
+    """
+    app = FastAPI(
+        title="Tilecast",
+        version=importlib.metadata.version("tilecast"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.context = _context(settings)
+    problems.install(app)
+    app.add_middleware(CommonAnswers, root_path=settings.root_path)
+    app.router.routes.append(WebSocketRoute("/c/{canvas}/ws", _WebSockets(app), name="websocket"))
+    for router in _ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _context(settings: Settings) -> Context:
+    queue, wait_s = settings.http_queue_max, settings.http_wait_max_s
+    return Context(
+        settings,
+        Canvases(DataFolder(settings.data), settings),
+        TileImages(
+            Workshop(settings.http_work_max, queue, wait_s),
+            Workshop(1, queue, wait_s),
+            settings.http_cache_bytes,
+        ),
+        RegionImages(Workshop(1, queue, wait_s), Outgoing(_OUTGOING_MAX_BYTES)),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    canvases = app.state.context.canvases
+    with canvases.folder:
+        door = Door(app.state.settings, canvases.find, canvases.folder.salt())
+        app.state.websocket = WebSocketEndpoint(door)
+        app.state.opening = opening = asyncio.create_task(canvases.open())
+        opening.add_done_callback(_report)
+        try:
+            yield
+        finally:
+            await canvases.stop()
+            opening.cancel()
+            await asyncio.wait([opening])
+
+
+def _report(opening: "asyncio.Task[None]") -> None:
+    if not opening.cancelled() and opening.exception() is not None:
+        logger.critical("%s", opening.exception())
+
+
+class _WebSockets:
+    """The WebSocket endpoint, made when the server starts; an unknown canvas is a problem."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._state = app.state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        canvases = self._state.context.canvases
+        name = scope["path_params"]["canvas"]
+        if canvases.find(name) is not None:
+            await self._state.websocket(scope, receive, send)
+        elif canvases.ready:
+            await _refuse(problems.NotFound(f"There is no canvas {name!r}."), scope, receive, send)
+        else:
+            await _refuse(problems.Unavailable("Try again soon."), scope, receive, send)
+
+
+async def _refuse(problem: problems.Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer an upgrade with a problem (the ASGI extension ``websocket.http.response``)."""
+    await receive()
+    response = problems.answer(problem.status, problem.detail, problem.headers)
+    await response(scope, receive, send)

@@ -1,0 +1,51 @@
+"""What every route works with: the canvases, and the canvas that its path names."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from server.canvases import Canvases
+from server.http.regions import RegionImages
+from server.http.tile_images import TileImages
+from server.hub import Hub
+from server.problems import NotFound, Unavailable
+from server.settings import Settings
+
+
+class Context:
+    """The parts of one server, made when it starts; ``app.state.context``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        canvases: Canvases,
+        tile_images: TileImages,
+        region_images: RegionImages,
+    ) -> None:
+        self.settings = settings
+        self.canvases = canvases
+        self.tile_images = tile_images
+        self.region_images = region_images
+
+
+def _context(request: Request) -> Context:
+    return cast("Context", request.app.state.context)
+
+
+def _hub(
+    request: Request,
+    canvas: Annotated[str, Path(description="The canvas's name.", examples=["main"])],
+) -> Hub:
+    canvases = _context(request).canvases
+    hub = canvases.find(canvas)
+    if hub is not None:
+        return hub
+    if canvases.stopping:
+        raise Unavailable("The server is stopping.", retry_s=5)
+    if not canvases.ready:
+        raise Unavailable("The canvases are being opened.")
+    raise NotFound(f"There is no canvas {canvas!r}.")
+
+
+ContextOf = Annotated[Context, Depends(_context)]
+LiveHub = Annotated[Hub, Depends(_hub)]

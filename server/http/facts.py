@@ -1,0 +1,48 @@
+"""Facts about the canvases and the server: lists, figures, health."""
+
+from fastapi import APIRouter, Request, Response
+
+from server.http.context import ContextOf, LiveHub
+from server.problems import ProblemDetails, Unavailable
+from server.schemas import CanvasList, CanvasStats, CanvasSummary, Ready
+
+router = APIRouter(tags=["facts"])
+
+
+@router.get("/c/{canvas}/stats", summary="A canvas in figures")
+async def stats(hub: LiveHub, response: Response) -> CanvasStats:
+    """How many watch, how far the drawing has come, what is in memory."""
+    response.headers["Cache-Control"] = "no-store"
+    return CanvasStats.model_validate(hub.stats())
+
+
+@router.get("/api/canvases", summary="All canvases")
+async def canvases(context: ContextOf, response: Response) -> CanvasList:
+    """Every canvas, and which one is shown at ``/``."""
+    if not context.canvases.ready:
+        raise Unavailable("The canvases are being opened.")
+    response.headers["Cache-Control"] = "no-store"
+    return CanvasList(
+        default=context.canvases.default,
+        canvases=[CanvasSummary.of(hub.name, hub.info) for hub in context.canvases.all()],
+    )
+
+
+@router.get("/healthz", summary="Liveness")
+async def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/readyz",
+    summary="Readiness",
+    responses={503: {"model": ProblemDetails, "description": "Starting or stopping."}},
+)
+async def readyz(request: Request) -> Ready:
+    """Every canvas is open."""
+    context = getattr(request.app.state, "context", None)
+    if context is None or not context.canvases.ready:
+        stopping = context is not None and context.canvases.stopping
+        raise Unavailable(f"The server is {'stopping' if stopping else 'starting'}.")
+    return Ready()

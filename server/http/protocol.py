@@ -1,0 +1,75 @@
+"""uvicorn's HTTP protocol, with bounds on how long and how large a request's head may be.
+
+Without them a connection that never finishes asking, for a page or for an upgrade, is kept for ever
+and its headers are collected without end.
+"""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+HEAD_WITHIN_S = 10.0
+"""Time from connecting, or from a request's first byte, to the end of its headers."""
+HEAD_MAX_BYTES = 64 * 1024
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """One HTTP connection; given to uvicorn as ``http=``."""
+
+    _awaits_head = True
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first request is due."""
+        super().connection_made(transport)
+        self._set_head_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, while the head is within its bounds."""
+        if self._awaits_head:
+            self._head_bytes += len(data)
+            if self._head_timer is None:
+                self._set_head_timer()
+        super().data_received(data)
+        # Only now: what came in one piece may be a small head and a large body.
+        if self._awaits_head and self._head_bytes > HEAD_MAX_BYTES:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._awaits_head = False
+        self._head_bytes = 0
+        self._cancel_head_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """What comes next is another request's head."""
+        super().on_message_complete()
+        self._awaits_head = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is waited for any more."""
+        self._cancel_head_timer()
+        super().connection_lost(exc)
+
+    def _set_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
+
+    def _cancel_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        # An earlier request's answer may still be under way.
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.close()

@@ -1,0 +1,351 @@
+"""One live canvas: what is drawn is ordered, applied, logged and delivered here.
+
+From ordering a message to queueing it for those who see it there is no ``await``; the flush
+(:mod:`server.fanout`) then writes once to each session that has something coming.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from protocol.codec import encode
+from protocol.errors import CloseCode, ProtocolError, RejectCode
+from protocol.messages import (
+    CursorMove,
+    Drawing,
+    Follow,
+    Hello,
+    PresenceSet,
+    Reject,
+    Viewport,
+)
+from protocol.session import State
+from server.admission import Admission, OverBudget, Rate
+from server.awareness import ANONYMOUS, Awareness
+from server.checkpointer import Checkpointer
+from server.fanout import Fanout
+from server.identity import Identity
+from server.journal import Journal, JournalListener
+from server.line import Line, Offload, Scheduler
+from server.overviews import Overviews
+from server.reception import Reception
+from server.session import Session, Wanted
+from server.settings import Settings
+from server.viewing import Viewing
+from tiles.canvas import Canvas
+from tiles.geometry import clip, tile_range
+from tiles.log.base import Author, CanvasInfo, Log, Recovered
+from tiles.pyramid import Pyramid
+from tiles.raster import DrawError, DrawLimits, Paint, bounds, rasterise
+from tiles.snapshot import Snapshots
+
+logger = logging.getLogger(__name__)
+
+_OFFLOAD_PIXELS = 65_536
+_NAME_MAX_BYTES = 64
+_JOURNAL_MAX_BYTES = 64 * 1024 * 1024
+
+
+class Hub:
+    """A canvas and everybody who is connected to it. Lives on the event loop's thread.
+
+    The clock and the loop (``scheduler``), the wall clock in milliseconds (``now_ms``) and threads
+    (``offload``) are arguments, so that a simulation can run it in virtual time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: Log,
+        recovered: Recovered,
+        canvas: Canvas,
+        unsaved: set[int],
+        settings: Settings,
+        scheduler: Scheduler,
+        offload: Offload,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.info = recovered.info
+        self.canvas = canvas
+        self.epoch = recovered.epoch
+        self.seq = recovered.seq
+        self.settings = settings
+        self.scheduler = scheduler
+        self.pyramid = Pyramid(canvas)
+        self.snapshots = Snapshots(self.pyramid, settings.snapshot_cache_bytes)
+        self.viewing = Viewing(self.pyramid)
+        self.sessions: set[Session] = set()
+        self._log = log
+        self._offload = offload
+        self._now_ms = now_ms
+        self._limits = DrawLimits(settings.max_message_pixels, settings.max_message_tiles)
+        self._admission = Admission(recovered.info, self._limits)
+        self._journal = Journal(
+            log, recovered.seq, now_ms, _JOURNAL_MAX_BYTES, self._on_durable, self._on_trouble
+        )
+        rate = Rate(settings.budget_pixels, settings.budget_refill)
+        self._reception = Reception(self, log, self._journal, rate, scheduler, offload)
+        self._overviews = Overviews(
+            self.viewing, scheduler, self.pyramid.levels, settings.overview_interval_ms / 1000
+        )
+        self._checkpointer = Checkpointer(
+            canvas, unsaved, log, self._journal, offload, settings.checkpoint_step_tiles
+        )
+        self._awareness = Awareness(
+            self.viewing,
+            scheduler,
+            settings.max_cursors,
+            settings.cursor_interval_ms / 1000,
+            settings.presence_linger_ms / 1000,
+        )
+        self._fanout = Fanout(self, self._journal.submit, self._awareness.view_changed)
+        self._stopping = False
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to write the log, and to sweep."""
+        self._log.start(JournalListener(self.scheduler, self._journal))
+        self.scheduler.call_later(self._sweep_interval, self._sweep)
+        self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)
+
+    async def stop(self) -> None:
+        """Tell everybody, write what is ordered, close: within the shutdown time."""
+        self._stopping = True
+        for session in list(self.sessions):
+            if session.state is State.OPEN:
+                session.notify(1, "The server is restarting; your client comes back by itself.")
+        self._fanout.flush()
+        for session in list(self.sessions):
+            session.end(CloseCode.RESTARTING, "restarting")
+        self._journal.submit()
+        if not await asyncio.to_thread(self._log.close, self.settings.shutdown_timeout_s):
+            logger.error("canvas %s: not everything could be written", self.name)
+
+    def change(self, info: CanvasInfo) -> None:
+        """Title, palette or frozen changed, and are stored."""
+        frozen, self.info = self.info.frozen, info
+        self._admission.change(info)
+        if info.frozen != frozen:
+            text = "The canvas is frozen." if info.frozen else "The canvas is open for painting."
+            for session in self.sessions:
+                if session.state is State.OPEN:
+                    session.notify(0, text)
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    @property
+    def durable_seq(self) -> int:
+        """Everything up to here would survive a power cut."""
+        return self._journal.durable_seq
+
+    @property
+    def read_only(self) -> bool:
+        """Whether drawing is rejected because storage is in trouble."""
+        return self._journal.read_only
+
+    def stats(self) -> dict[str, int | bool]:
+        """What a person or a dashboard wants to know."""
+        return {
+            "sessions": len(self.sessions),
+            "subscriptions": self.viewing.live.pairs,
+            "stale": self.viewing.stale_pairs,
+            "seq": self.seq,
+            "durable_seq": self.durable_seq,
+            "epoch": self.epoch,
+            "tiles": len(self.canvas),
+            "overview_tiles": len(self.pyramid),
+            "identities": len(self._reception.identities),
+            "read_only": self.read_only,
+        }
+
+    # -- connections ---------------------------------------------------------------------------
+
+    def join(self, line: Line, address: bytes) -> Session:
+        """A new connection, which has to say HELLO."""
+        session = Session(self, line, address, ANONYMOUS)
+        self.sessions.add(session)
+        return session
+
+    def leave(self, session: Session) -> None:
+        """The session ended: it leaves every set, index and count."""
+        self.sessions.discard(session)
+        self.viewing.leave(session)
+        self._awareness.leave(session)
+        self._fanout.leave(session)
+        self._reception.leave(session)
+
+    def due(self, session: Session) -> None:
+        """Have the next flush look at the session."""
+        self._fanout.due(session)
+
+    # -- what clients say ----------------------------------------------------------------------
+
+    def hello(self, session: Session, hello: Hello) -> None:
+        """Take a HELLO."""
+        self._reception.hello(session, hello)
+
+    def draw(self, session: Session, message: Drawing) -> None:
+        """Order and apply one drawing message, or reject it; dear ones are prepared in a thread."""
+        identity = session.identity
+        assert identity is not None, "only an open session draws"
+        now = self.scheduler.time()
+        try:
+            pixels = self._admission.admit(
+                message, session.role, self.read_only, identity.bucket, now
+            )
+            if pixels <= _OFFLOAD_PIXELS:
+                self._order(session, message, pixels, self._rasterise(message))
+                return
+        except DrawError as error:
+            self._reject(session, error)
+            return
+
+        def done(paints: list[Paint]) -> None:
+            if session.state is State.OPEN:
+                if self.read_only:
+                    self._reject(session, DrawError(RejectCode.READ_ONLY))
+                else:
+                    self._order(session, message, pixels, paints)
+                session.resume()
+
+        def failed(error: Exception) -> None:
+            if session.state is State.OPEN:
+                if not isinstance(error, DrawError):
+                    logger.error("a message could not be rasterised", exc_info=error)
+                    error = DrawError(RejectCode.BAD_VALUE)
+                self._reject(session, error)
+                session.resume()
+
+        session.hold()
+        self._offload(lambda: self._rasterise(message), done, failed)
+
+    def _rasterise(self, message: Drawing) -> list[Paint]:
+        paints = rasterise(
+            message, self.info.width, self.info.height, self._limits.max_message_tiles
+        )
+        self._admission.admit_paints(message, paints)
+        return paints
+
+    def _order(self, session: Session, message: Drawing, pixels: int, paints: list[Paint]) -> None:
+        identity = session.identity
+        assert identity is not None, "only an open session draws"
+        identity.bucket.take(pixels, self.scheduler.time())
+        self.seq += 1
+        tiles = self.canvas.paint(paints, self.seq)
+        self.pyramid.mark(tiles)
+        data = encode(message)
+        box = bounds(message, self.info.width, self.info.height)
+        identity.handled += 1
+        identity.handled_seq = self.seq
+        self._journal.draw(identity, session.author, self.seq, data, box)
+        self._fanout.add(tiles, data)
+        self._overviews.touch(tiles)
+        self._checkpointer.touch(tiles)
+        if not identity.bucket.unlimited:
+            session.outbox.budget = identity.bucket.budget(self.scheduler.time())
+        self.due(session)
+
+    def _reject(self, session: Session, error: DrawError) -> None:
+        identity = session.identity
+        assert identity is not None, "only an open session draws"
+        identity.handled += 1
+        identity.handled_seq = self.seq
+        identity.reject(error.code)
+        retry_ms = 0
+        if isinstance(error, OverBudget):
+            retry_ms = error.retry_ms
+            session.outbox.budget = identity.bucket.budget(self.scheduler.time())
+        session.outbox.rejects.append(Reject(identity.handled, error.code, retry_ms))
+        self._journal.count(identity)
+        self.due(session)
+
+    def look(self, session: Session, viewport: Viewport, number: int) -> None:
+        """Take a VIEWPORT; one that a later one overtakes before the next flush is skipped."""
+        if viewport.level >= self.pyramid.levels:
+            raise ProtocolError(f"there is no level {viewport.level}")
+        box = clip(
+            (viewport.x0, viewport.y0, viewport.x1, viewport.y1),
+            self.info.width,
+            self.info.height,
+        )
+        if box is None:
+            raise ProtocolError("the VIEWPORT is empty: none of it lies on the canvas")
+        total = tile_range(viewport.level, box).total
+        if total > self.settings.max_viewport_tiles:
+            session.notify(
+                1,
+                f"The viewport has {total:,} tiles, at most {self.settings.max_viewport_tiles:,}"
+                " are allowed: nothing changed.",
+            )
+            return
+        self._fanout.look(session, Wanted(number, viewport.level, box, viewport.known))
+
+    def point(self, session: Session, cursor: CursorMove) -> None:
+        """Take a CURSOR; off the canvas it is ignored."""
+        if cursor.x < self.info.width and cursor.y < self.info.height:
+            self._awareness.move(session, cursor)
+
+    def introduce(self, session: Session, presence: PresenceSet) -> None:
+        """Take a PRESENCE."""
+        if len(presence.name.encode()) > _NAME_MAX_BYTES:
+            session.notify(1, f"A name has at most {_NAME_MAX_BYTES} bytes: yours is not changed.")
+            return
+        self._awareness.introduce(session, presence)
+        session.author = Author(session.author.session, presence.name, session.address)
+
+    def follow(self, session: Session, follow: Follow) -> None:
+        """Take a FOLLOW."""
+        target = self._reception.identities.by_client(follow.client)
+        self._awareness.follow(session, target.connection if target else None, follow.client)
+
+    # -- the log's answers ---------------------------------------------------------------------
+
+    def _on_durable(self, identities: list[Identity]) -> None:
+        for identity in identities:
+            if identity.connection is not None:
+                self.due(identity.connection)
+            self._reception.durable(identity)
+
+    def _on_trouble(self, error: Exception | None) -> None:
+        if error is None:
+            level, text = 0, "Storage is well again: painting goes on."
+        else:
+            level, text = 2, "Storage is in trouble: the canvas is read-only until it is mended."
+        for session in list(self.sessions):
+            if session.state is State.OPEN:
+                session.notify(level, text)
+            elif error is not None:
+                self._reception.turn_away(session)
+
+    # -- by the clock --------------------------------------------------------------------------
+
+    @property
+    def _sweep_interval(self) -> float:
+        return self.settings.clock_interval_s / 5
+
+    def _sweep(self) -> None:
+        now = self.scheduler.time()
+        clock_age = self.settings.clock_interval_s - self._sweep_interval
+        for session in list(self.sessions):
+            if session.outbox.stuck(now, self.settings.slow_reader_timeout_s):
+                session.lost()
+                session.line.abort()
+            elif session.state is State.OPEN:
+                if now - session.outbox.clock_at >= clock_age:
+                    session.outbox.clock_due = True
+                    self.due(session)
+            elif (
+                session.state is State.AWAITING_HELLO
+                and now - session.opened_at > self.settings.hello_timeout_s
+            ):
+                session.end(CloseCode.TOO_SLOW, "no HELLO in time")
+        self._reception.identities.sweep(now)
+        if not self._stopping:
+            self.scheduler.call_later(self._sweep_interval, self._sweep)
+
+    def _checkpoint(self) -> None:
+        self._checkpointer.run(self.seq)
+        if not self._stopping:
+            self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)

@@ -1,0 +1,94 @@
+"""Sessions as they outlive connections: how many messages they drew, and what was refused."""
+
+import secrets
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from protocol.errors import RejectCode
+from protocol.messages import SESSION_BYTES, Ack
+from tiles.log.base import REJECTIONS_KEPT, SessionCount
+
+if TYPE_CHECKING:
+    from server.admission import Bucket
+    from server.session import Session
+
+
+class Identity:
+    """One session: ``handled`` of its messages are ordered or rejected, ``durable`` durable.
+
+    ``handled_seq`` is the canvas's seq when the last one was handled. ``connection`` is the one
+    that may draw in its name; whoever was that before is fenced.
+    """
+
+    def __init__(
+        self, id: bytes, client: int, bucket: "Bucket", count: SessionCount | None
+    ) -> None:
+        self.id = id
+        self.client = client
+        self.bucket = bucket
+        self.handled = self.durable = count.handled if count else 0
+        self.handled_seq = 0
+        self.rejected = deque(count.rejected if count else (), maxlen=REJECTIONS_KEPT)
+        self.connection: Session | None = None
+        self.waiting: Session | None = None
+        """Said HELLO and waits until all that was handled is durable."""
+        self.detached_at = 0.0
+
+    def reject(self, code: RejectCode) -> None:
+        """Note that message number ``handled`` was refused."""
+        self.rejected.append((self.handled, code))
+
+    def ack(self) -> Ack:
+        """How far its messages have come."""
+        return Ack(self.handled, self.durable, self.handled_seq)
+
+    def count(self, now_ms: int) -> SessionCount:
+        """What the log keeps of it."""
+        return SessionCount(self.id, self.handled, tuple(self.rejected), now_ms)
+
+
+class Identities:
+    """The identities in memory; those that are away for long are left to the log."""
+
+    def __init__(self, keep_s: float) -> None:
+        self._keep_s = keep_s
+        self._by_id: dict[bytes, Identity] = {}
+        self._by_client: dict[int, Identity] = {}
+        self._next_client = 1
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Identity]:
+        return iter(self._by_id.values())
+
+    def get(self, id: bytes) -> Identity | None:
+        """The identity in memory with that secret id."""
+        return self._by_id.get(id)
+
+    def by_client(self, client: int) -> Identity | None:
+        """The identity that others know by that number."""
+        return self._by_client.get(client)
+
+    def create(self, bucket: "Bucket", count: SessionCount | None = None) -> Identity:
+        """A new identity, or the one that the log remembers as ``count``."""
+        id = count.session if count else secrets.token_bytes(SESSION_BYTES)
+        identity = Identity(id, self._next_client, bucket, count)
+        self._next_client += 1
+        self._by_id[id] = identity
+        self._by_client[identity.client] = identity
+        return identity
+
+    def sweep(self, now: float) -> None:
+        """Drop those that have been away for ``keep_s`` and have nothing on its way to the log."""
+        for identity in [
+            identity
+            for identity in self._by_id.values()
+            if identity.connection is None
+            and identity.waiting is None
+            and identity.durable == identity.handled
+            and now - identity.detached_at > self._keep_s
+        ]:
+            del self._by_id[identity.id]
+            del self._by_client[identity.client]

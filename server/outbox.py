@@ -1,0 +1,117 @@
+"""What a session is owed, and the one write that a flush makes of it.
+
+The order is the design's: drawing, TILEs, CLOCK, REJECTs, ACK, BUDGET; then awareness, notices.
+"""
+
+from protocol.codec import encode
+from protocol.messages import Ack, Budget, Clock, Reject
+from server.line import Line
+from tiles.geometry import Rectangle
+
+
+class Outbox:
+    """One session's messages between two flushes, each kind bounded or coalesced."""
+
+    __slots__ = (
+        "_acked",
+        "_behind_since",
+        "_limit_bytes",
+        "_line",
+        "_unsent",
+        "ack",
+        "budget",
+        "clock",
+        "clock_at",
+        "clock_due",
+        "cursors",
+        "drawing",
+        "notices",
+        "presence",
+        "rejects",
+        "seen",
+    )
+
+    def __init__(self, line: Line, limit_bytes: int, now: float, seq: int) -> None:
+        self._line = line
+        self._limit_bytes = limit_bytes
+        self._behind_since: float | None = None
+        self._unsent = 0
+        self.drawing: list[bytes] = []
+        self.clock = Clock(0, seq)
+        self.clock_at = now
+        self.clock_due = False
+        self.rejects: list[Reject] = []
+        self.ack: Ack | None = None
+        self._acked: Ack | None = None
+        self.budget: Budget | None = None
+        self.presence: dict[int, bytes] = {}
+        """By client: the last PRESENCE about it."""
+        self.cursors: dict[int, tuple[int, int, bytes]] = {}
+        """By client: x and y of its last CURSOR, and the CURSOR."""
+        self.seen: bytes = b""
+        self.notices: list[bytes] = []
+
+    def welcomed(self, clock: Clock, ack: Ack) -> None:
+        """What WELCOME told."""
+        self.clock, self._acked = clock, ack
+
+    @property
+    def behind(self) -> bool:
+        """The client doesn't read as fast as it is sent to: nothing more is queued for it."""
+        return self._behind_since is not None
+
+    def stuck(self, now: float, timeout_s: float) -> bool:
+        """Whether it is behind and not a byte has drained for ``timeout_s``."""
+        if self._behind_since is None:
+            return False
+        unsent = self._line.unsent_bytes()
+        if unsent < self._unsent:
+            self._unsent, self._behind_since = unsent, now
+        return now - self._behind_since > timeout_s
+
+    def drained(self) -> None:
+        """The line takes bytes again."""
+        self._behind_since = None
+
+    def drop_cursors_outside(self, box: Rectangle) -> None:
+        """The viewport is another one before these cursors were sent."""
+        x0, y0, x1, y1 = box
+        self.cursors = {
+            client: cursor
+            for client, cursor in self.cursors.items()
+            if x0 <= cursor[0] <= x1 and y0 <= cursor[1] <= y1
+        }
+
+    def write(self, tiles: list[bytes], now: float) -> int:
+        """Send everything in one write; the bytes sent. The session isn't behind."""
+        messages = self.drawing
+        self.drawing = []
+        messages += tiles
+        if self.clock_due:
+            messages.append(encode(self.clock))
+            self.clock_due, self.clock_at = False, now
+        if self.rejects:
+            messages += map(encode, self.rejects)
+            self.rejects = []
+        if self.ack is not None and self.ack != self._acked:
+            messages.append(encode(self.ack))
+            self._acked = self.ack
+        if self.budget is not None:
+            messages.append(encode(self.budget))
+            self.budget = None
+        messages += self.presence.values()
+        self.presence.clear()
+        messages += [cursor for _, _, cursor in self.cursors.values()]
+        self.cursors.clear()
+        if self.seen:
+            messages.append(self.seen)
+            self.seen = b""
+        messages += self.notices
+        self.notices = []
+        if not messages:
+            return 0
+        self._line.write(messages)
+        self._unsent = self._line.unsent_bytes()
+        if self._unsent > self._limit_bytes:
+            self._behind_since = now
+        return sum(map(len, messages))

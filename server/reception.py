@@ -1,0 +1,136 @@
+"""From HELLO to WELCOME: whose session it is, who had it before, and what of it is durable."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from protocol.codec import encode
+from protocol.errors import CloseCode, ProtocolError
+from protocol.messages import NEW_SESSION, VERSION, Clock, Hello, Welcome
+from protocol.session import State
+from server.admission import Bucket, Rate
+from server.identity import Identities, Identity
+from server.journal import Journal
+from server.line import Offload, Scheduler
+from server.session import Session
+from server.welcome import welcome_info
+from tiles.log.base import Author, Log, SessionCount
+
+if TYPE_CHECKING:
+    from server.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+_IDENTITY_KEEP_S = 3600.0
+
+
+class Reception:
+    """Ties connections to the identities of one canvas."""
+
+    def __init__(
+        self,
+        hub: "Hub",
+        log: Log,
+        journal: Journal,
+        rate: Rate,
+        scheduler: Scheduler,
+        offload: Offload,
+    ) -> None:
+        self.identities = Identities(_IDENTITY_KEEP_S)
+        self._hub = hub
+        self._log = log
+        self._journal = journal
+        self._rate = rate
+        self._scheduler = scheduler
+        self._offload = offload
+
+    def hello(self, session: Session, hello: Hello) -> None:
+        """Find or make the session's identity, fence who had it, send WELCOME when it is safe."""
+        if hello.version != VERSION:
+            raise ProtocolError(
+                f"protocol version {hello.version} is not spoken", CloseCode.BAD_VERSION
+            )
+        if hello.token:
+            raise ProtocolError("the token is not valid here", CloseCode.BAD_TOKEN)
+        identity = self.identities.get(hello.session)
+        if identity is not None or hello.session == NEW_SESSION:
+            self._attach(session, identity or self._create(None))
+            return
+
+        def found(count: SessionCount | None) -> None:
+            if session.state is State.RESUMING:
+                # Another connection may have asked for the same session meanwhile.
+                known = self.identities.get(hello.session)
+                self._attach(session, known or self._create(count))
+
+        def failed(error: Exception) -> None:
+            logger.error("a session could not be looked up: %s", error)
+            session.end(CloseCode.TRY_LATER, "the session can't be looked up now")
+
+        self._offload(lambda: self._log.session(hello.session), found, failed)
+
+    def leave(self, session: Session) -> None:
+        """The connection ended; its identity waits for the next."""
+        identity = session.identity
+        if identity is None:
+            return
+        if identity.connection is session:
+            identity.connection = None
+        if identity.waiting is session:
+            identity.waiting = None
+        identity.detached_at = self._scheduler.time()
+
+    def durable(self, identity: Identity) -> None:
+        """More of an identity's messages are durable."""
+        self._welcome_if_durable(identity)
+
+    def turn_away(self, session: Session) -> None:
+        """Storage is in trouble: whoever waits for it comes back later."""
+        if session.state is State.RESUMING:
+            session.end(CloseCode.TRY_LATER, "storage is in trouble: can't resume now")
+
+    def _create(self, count: SessionCount | None) -> Identity:
+        return self.identities.create(Bucket(self._rate, self._scheduler.time()), count)
+
+    def _attach(self, session: Session, identity: Identity) -> None:
+        for older in (identity.connection, identity.waiting):
+            if older is not None:
+                older.end(CloseCode.TAKEN_OVER, "a newer connection has taken over")
+        session.identity = identity
+        session.author = Author(identity.id, session.presence.name, session.address)
+        identity.waiting = session
+        self._welcome_if_durable(identity)
+
+    def _welcome_if_durable(self, identity: Identity) -> None:
+        """WELCOME.handled lets the client forget: it may only name what would survive."""
+        session = identity.waiting
+        if session is None:
+            return
+        if identity.durable == identity.handled:
+            identity.waiting, identity.connection = None, session
+            identity.handled_seq = self._hub.seq
+            session.line.write([encode(self._welcome(session, identity))])
+            session.outbox.welcomed(Clock(0, self._hub.seq), identity.ack())
+            session.outbox.budget = identity.bucket.budget(self._scheduler.time())
+            session.welcomed()
+            session.wake()
+        elif self._journal.trouble is not None:
+            self.turn_away(session)
+        else:
+            self._journal.submit()
+
+    def _welcome(self, session: Session, identity: Identity) -> Welcome:
+        hub = self._hub
+        return Welcome(
+            VERSION,
+            identity.id,
+            identity.client,
+            hub.epoch,
+            hub.seq,
+            identity.handled,
+            hub.info.width,
+            hub.info.height,
+            *hub.info.background,
+            hub.pyramid.levels,
+            session.role,
+            welcome_info(hub.info, hub.settings, identity.rejected),
+        )

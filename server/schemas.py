@@ -1,0 +1,161 @@
+"""The models of what HTTP takes and gives."""
+
+import unicodedata
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
+
+from server.settings import CanvasName, Colour, HexColour
+from tiles.geometry import CANVAS_MAX, level_count
+from tiles.log.base import CanvasInfo
+
+TITLE_MAX = 200
+"""Characters of a title."""
+PALETTE_MAX = 256
+"""Colours of a palette."""
+
+
+def check_title(title: str) -> str:
+    """The title, if it is one line of text. Raises ValueError."""
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in title):
+        raise ValueError("a title has no control characters")
+    return title
+
+
+def check_palette(palette: tuple[Colour, ...]) -> tuple[Colour, ...]:
+    """The palette, each colour once. Raises ValueError."""
+    return tuple(dict.fromkeys(palette))
+
+
+ShownColour = Annotated[
+    HexColour,
+    PlainSerializer(lambda colour: "#{:02x}{:02x}{:02x}".format(*colour), return_type=str),
+]
+Title = Annotated[str, Field(max_length=TITLE_MAX), AfterValidator(check_title)]
+Palette = Annotated[
+    tuple[ShownColour, ...],
+    Field(min_length=1, max_length=PALETTE_MAX),
+    AfterValidator(check_palette),
+]
+Side = Annotated[int, Field(ge=1, le=CANVAS_MAX)]
+
+
+class CanvasSummary(BaseModel):
+    """A canvas's lasting settings. Sizes are in pixels; colours are ``#rrggbb``."""
+
+    name: CanvasName
+    title: Title
+    width: Side
+    height: Side
+    levels: int = Field(description="Levels of the tile pyramid, the canvas itself included.")
+    background: ShownColour
+    palette: Palette | None = Field(description="The colours allowed; null: all.")
+    frozen: bool = Field(description="Whether nobody may draw but its moderators.")
+
+    @classmethod
+    def of(cls, name: str, info: CanvasInfo) -> Self:
+        """The summary of a canvas."""
+        return cls(
+            name=name,
+            title=info.title,
+            width=info.width,
+            height=info.height,
+            levels=level_count(info.width, info.height),
+            background=info.background,
+            palette=info.palette,
+            frozen=info.frozen,
+        )
+
+
+class CanvasDetails(CanvasSummary):
+    """A canvas's settings, and how far its drawing has come."""
+
+    seq: int = Field(description="Number of the last drawing message that is durable.")
+    epoch: int
+
+    @classmethod
+    def of_log(cls, name: str, info: CanvasInfo, seq: int, epoch: int) -> Self:
+        """The details of a canvas."""
+        return cls(**CanvasSummary.of(name, info).__dict__, seq=seq, epoch=epoch)
+
+
+class CanvasList(BaseModel):
+    """Every canvas of the server, by name, and the one that is shown at ``/``."""
+
+    default: str
+    canvases: list[CanvasSummary]
+
+
+class CanvasStats(BaseModel):
+    """A canvas in figures, at this moment."""
+
+    model_config = ConfigDict(extra="allow")
+
+    sessions: int = Field(description="Connections.")
+    subscriptions: int = Field(description="Session–tile pairs that are live.")
+    stale: int = Field(description="Session–tile pairs that are owed a snapshot.")
+    seq: int = Field(description="Number of the last drawing message.")
+    durable_seq: int = Field(description="Drawing up to here would survive a power cut.")
+    epoch: int
+    tiles: int = Field(description="Level-0 tiles in memory.")
+
+
+class NewCanvas(BaseModel):
+    """What a canvas is made from. ``image`` is the file that it starts as, base64."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: CanvasName
+    title: Title = ""
+    width: Side
+    height: Side
+    background: ShownColour
+    palette: Palette | None = None
+    frozen: bool = False
+    image: Base64Bytes | None = None
+
+    def info(self) -> CanvasInfo:
+        """The settings that the log keeps."""
+        return CanvasInfo(
+            width=self.width,
+            height=self.height,
+            background=self.background,
+            title=self.title,
+            palette=self.palette,
+            frozen=self.frozen,
+        )
+
+
+class CanvasChange(BaseModel):
+    """What is to change of a canvas; the rest stays. ``palette`` null allows all colours."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title | None = None
+    palette: Palette | None = None
+    frozen: bool | None = None
+
+    def apply(self, info: CanvasInfo) -> CanvasInfo:
+        """``info`` with the changes."""
+        named = self.model_fields_set
+        return CanvasInfo(
+            width=info.width,
+            height=info.height,
+            background=info.background,
+            title=self.title if self.title is not None else info.title,
+            palette=self.palette if "palette" in named else info.palette,
+            frozen=self.frozen if self.frozen is not None else info.frozen,
+        )
+
+
+class Ready(BaseModel):
+    """The server takes requests; until it does, the answer is a problem."""
+
+    ready: Literal[True] = True
