@@ -30,6 +30,7 @@ class Checkpointer:
         self._left: list[int] = []
         self._through = 0
         self._running = False
+        self._stopped = False
 
     def touch(self, tiles: Sequence[int]) -> None:
         """Level-0 tiles changed."""
@@ -45,6 +46,10 @@ class Checkpointer:
         self._unsaved.clear()
         self._step()
 
+    def stop(self) -> None:
+        """The log is about to be closed: save nothing more. The next start replays what is left."""
+        self._stopped = True
+
     def _step(self) -> None:
         step, self._left = self._left[: self._step_tiles], self._left[self._step_tiles :]
         copies = [(tile, self._canvas.seq(tile), self._canvas.tile(tile).copy()) for tile in step]
@@ -57,6 +62,8 @@ class Checkpointer:
         )
 
     def _save(self, saved: list[SavedTile]) -> None:
+        if self._stopped:
+            return
         self._log.checkpoint(saved, None if self._left else self._through)
         if self._left:
             self._step()

@@ -113,6 +113,7 @@ class Hub:
     async def stop(self) -> None:
         """Tell everybody, write what is ordered, close: within the shutdown time."""
         self._stopping = True
+        self._checkpointer.stop()
         for session in list(self.sessions):
             if session.state is State.OPEN:
                 session.notify(1, "The server is restarting; your client comes back by itself.")
@@ -346,6 +347,6 @@ class Hub:
             self.scheduler.call_later(self._sweep_interval, self._sweep)
 
     def _checkpoint(self) -> None:
-        self._checkpointer.run(self.seq)
         if not self._stopping:
+            self._checkpointer.run(self.seq)
             self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)

@@ -21,6 +21,7 @@ from websockets.protocol import State
 from protocol.errors import CloseCode
 from protocol.messages import SUBPROTOCOL
 from server.door import Door, Refused
+from server.http.protocol import HEAD_TOO_LARGE
 from server.line import pack
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _TURN_MAX_S = 0.002
 _CLOSE_TIMEOUT_S = 5.0
 _LINGER_S = 0.5
 _USER_TIMEOUT_MS = 30_000
-_HEADERS_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 def frame(payload: bytes) -> bytes:
@@ -138,7 +138,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             super().data_received(piece)
             if self.conn.handshake_exc is not None and not self.handshake_initiated:
                 # `websockets` doesn't read such headers, and uvicorn would not answer.
-                self.transport.write(_HEADERS_TOO_LARGE)
+                self.transport.write(HEAD_TOO_LARGE)
                 self.transport.close()
         if self.transport.is_closing():
             self._unparsed.clear()

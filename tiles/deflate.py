@@ -1,6 +1,7 @@
 """Deflate by ISA-L where there is a wheel for it, else by zlib; both give RFC 1950 streams."""
 
 import zlib
+from typing import Protocol
 
 try:
     from isal import isal_zlib as fastest
@@ -38,6 +39,22 @@ def inflate(data: bytes, size: int) -> bytes:
     return plain
 
 
-def crc32(data: bytes) -> int:
-    """CRC-32 as PNG wants it."""
-    return zlib.crc32(data)
+class Compressor(Protocol):
+    """One RFC 1950 stream, made piece by piece."""
+
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Take more; some of the stream, or nothing yet."""
+
+    def flush(self) -> bytes:
+        """The rest of the stream."""
+
+
+def compressor() -> Compressor:
+    """A stream at the same level as :func:`deflate`."""
+    made: Compressor = fastest.compressobj(_LEVEL)
+    return made
+
+
+def crc32(data: bytes, before: int = 0) -> int:
+    """CRC-32 as PNG wants it, going on from that of what came before."""
+    return zlib.crc32(data, before)

@@ -12,10 +12,11 @@ HEAD_WITHIN_S = 10.0
 """Time from connecting, or from a request's first byte, to the end of its headers."""
 HEAD_MAX_BYTES = 64 * 1024
 
-_TOO_LARGE = (
+HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
+"""The answer to a request whose head is too large."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -39,7 +40,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         # Only now: what came in one piece may be a small head and a large body.
         if self._awaits_head and self._head_bytes > HEAD_MAX_BYTES:
-            self.transport.write(_TOO_LARGE)
+            self.transport.write(HEAD_TOO_LARGE)
             self.transport.close()
 
     def on_headers_complete(self) -> None:

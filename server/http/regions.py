@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from server.http.imagery import bands, freshen, tiles_of, version
 from server.http.large_answer import Outgoing
-from server.http.png_stream import PngStream, enlarge
 from server.http.workshop import Workshop
 from server.hub import Hub
 from server.problems import Unprocessable
 from tiles.geometry import Rectangle
+from tiles.png import PngStream, enlarge
 from tiles.raster import Bytes
 
 ENLARGE_MAX = 64

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from server.http.imagery import copy_box, freshen, is_fresh, tiles_of, version
-from server.http.png_stream import enlarge
 from server.http.tilegrid import TileGrid
 from server.http.workshop import Workshop
 from server.hub import Hub
-from tiles.png import encode_png, encode_webp
+from tiles.png import encode_png, encode_webp, enlarge
 from tiles.raster import Bytes
 
 

@@ -1,0 +1,29 @@
+"""If-None-Match, as RFC 9110 section 13.1.2 has it."""
+
+import pytest
+
+from server.http.conditional import matches, quote
+
+
+@pytest.mark.parametrize(
+    "header",
+    ['"a-1"', 'W/"a-1"', '"x", "a-1"', '"x","a-1","y"', " * ", "*", ', "a-1"', '"x" , W/"a-1" '],
+)
+def test_matching(header: str) -> None:
+    """The tag itself, weakly, in a list, or any."""
+    assert matches(header, "a-1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "a-1", '"a-11"', '"A-1"', '"x", "y"', 'w/"a-1"', '"a-1', '"x" "a-1"', '"*"', "*x"],
+)
+def test_not_matching(header: str | None) -> None:
+    """Another tag, no tag, or what isn't a list of tags."""
+    assert not matches(header, "a-1")
+
+
+def test_quote() -> None:
+    """A strong tag."""
+    assert quote("a-1") == '"a-1"'
+    assert matches(quote("a-1"), "a-1")
