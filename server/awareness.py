@@ -60,9 +60,13 @@ class Awareness:
         session.presence = presence
         for hearer in session.heard_by:
             self._tell(hearer, session, PRESENCE_HERE)
-        if not presence.name:
+        if presence.name:
+            for follower in self._followers.get(session.client, ()):
+                self._show(follower, session)
+        else:
             for follower in self._followers.pop(session.client, set()):
                 follower.following = 0
+                follower.outbox.seen = b""
                 follower.notify(0, "The person you followed doesn't want to be followed any more.")
 
     def view_changed(self, session: Session) -> None:
@@ -94,6 +98,7 @@ class Awareness:
             if not followers:
                 del self._followers[session.following]
         session.following = 0
+        session.outbox.seen = b""
 
     def leave(self, session: Session) -> None:
         """The session ended: whoever heard of it is told."""
@@ -206,6 +211,7 @@ class Awareness:
         hearer.wake()
 
     def _show(self, follower: Session, target: Session) -> None:
-        if target.view.box is not None:
+        # On a new connection of its session it may not have said its name yet.
+        if target.view.box is not None and target.presence.name:
             follower.outbox.seen = encode(Seen(target.client, target.view.level, *target.view.box))
             follower.wake()

@@ -142,6 +142,8 @@ class WebSocketLine(WebSocketsSansIOProtocol):
                 self.transport.close()
         if self.transport.is_closing():
             self._unparsed.clear()
+            if self.close_timer is None:
+                self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
         elif self._unparsed:
             self.transport.pause_reading()
         elif not self.read_paused:

@@ -173,12 +173,12 @@ class Store:
         """After an error, bring the connection into a state in which the write can be tried again.
 
         A full disk or a lock in the way leave the file as it was. After any other error the file is
-        closed, made durable as it can be read, opened again and compared with what was promised.
+        made durable as it can be read, closed, opened again and compared with what was promised.
         Either way a first small write shows whether it takes any. Raises :class:`LogError` or
         ``apsw.Error`` if something of this fails; then it is to be called again.
         """
         if not isinstance(error, apsw.FullError | apsw.BusyError):
-            self._doubtful = True
+            self._doubtful = True  # until it was reopened, whatever else fails on the way there
         if self._doubtful:
             self._reopen()
             self._doubtful = False
