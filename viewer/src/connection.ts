@@ -81,7 +81,12 @@ export class Connection {
 
   /** Whether more can be sent without piling up in the browser. */
   get writable(): boolean {
-    return this.live && this.socket !== null && this.socket.bufferedAmount < BUFFERED_MAX_BYTES;
+    return this.openSocket !== null && this.openSocket.bufferedAmount < BUFFERED_MAX_BYTES;
+  }
+
+  /** The socket while it takes what is sent: when it begins to close, its end isn't told yet. */
+  private get openSocket(): WebSocket | null {
+    return this.live && this.socket?.readyState === WebSocket.OPEN ? this.socket : null;
   }
 
   /** Connects, or tries again at once. */
@@ -132,8 +137,8 @@ export class Connection {
 
   /** Sends encoded messages, as few frames as the frame limit allows. Only while live. */
   sendEncoded(messages: readonly Uint8Array[]): void {
-    const { socket } = this;
-    if (!this.live || socket === null) return;
+    const socket = this.openSocket;
+    if (socket === null) return;
     let frame: Uint8Array[] = [];
     let bytes = 0;
     for (const message of messages) {

@@ -195,6 +195,15 @@ describe("sending", () => {
     around.socket.bufferedAmount = 10_000_000;
     expect(connection.writable).toBe(false);
   });
+
+  test("a line that is closing takes nothing, though its end isn't told yet", () => {
+    goLive();
+    around.socket.take();
+    around.socket.readyState = WebSocket.CLOSING;
+    expect(connection.writable).toBe(false);
+    connection.send([{ type: "Follow", client: 1 }]);
+    expect(around.socket.frames).toEqual([]);
+  });
 });
 
 test("tells its states", () => {

@@ -6,6 +6,7 @@ import type { ClientMessage, Message, ServerMessage, Welcome } from "../src/wire
 export class FakeSocket {
   binaryType = "blob";
   bufferedAmount = 0;
+  readyState: number = WebSocket.OPEN;
   closed: number | undefined | null = null;
   readonly frames: Uint8Array[] = [];
   onopen: (() => void) | null = null;

@@ -133,6 +133,18 @@ describe("touch", () => {
     ]);
   });
 
+  test("where a finger moves the view, none of its way is lost", () => {
+    tool = "pan";
+    fire("down", 10, 10, touch(1));
+    fire("move", 15, 12, touch(1));
+    fire("move", 40, 20, touch(1));
+    fire("move", 45, 20, touch(1));
+    expect(log).toEqual([
+      ["pan", 30, 10],
+      ["pan", 5, 0],
+    ]);
+  });
+
   test("a second finger at once means that nothing is painted", () => {
     fire("down", 100, 100, touch(1));
     fire("down", 200, 100, touch(2));

@@ -42,7 +42,10 @@ export function ColourPicker() {
           onInput={(event) => type(event.currentTarget.value)}
           onBlur={() => setTyped(null)}
           onKeyDown={(event) => {
-            if (event.key === "Enter") close();
+            if (event.key !== "Enter") return;
+            // The focus goes back to the button, which the key must not press too.
+            event.preventDefault();
+            close();
           }}
         />
       </label>

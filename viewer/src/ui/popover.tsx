@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 interface Props {
   readonly label: string;
@@ -13,7 +13,8 @@ export function Popover({ label, class: extra = "", children, onClose }: Props) 
   const panel = useRef<HTMLDivElement>(null);
   const close = useRef(onClose);
   close.current = onClose;
-  useEffect(() => {
+  // Before anything can be pressed or typed in it: the focus mustn't be taken away again.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     const inside = panel.current;
     inside?.focus({ preventScroll: true });
