@@ -47,7 +47,7 @@ class FaultyVFS(apsw.VFS):
     ``on_write`` and ``on_sync``, where set, are SQLite result codes that every such call on a file
     whose name ends with ``suffix`` fails with. A sync that fails forgets what it should have
     synced, as Linux does: the file still reads as written, a later sync succeeds, and the disk
-    never gets it.
+    never gets it. ``before_sync`` is called at every sync, ``after_fault`` at every failure.
     """
 
     def __init__(self, name: str) -> None:
@@ -56,6 +56,7 @@ class FaultyVFS(apsw.VFS):
         self.on_sync: int | None = None
         self.suffix = ""
         self.before_sync: Callable[[], None] | None = None
+        self.after_fault: Callable[[], object] | None = None
         self.contents: dict[str, Contents] = {}
         super().__init__(name, "")
 
@@ -99,7 +100,11 @@ class FaultyFile(apsw.VFSFile):
         super().__init__("", name, flags)
 
     def _hit(self, code: int | None) -> bool:
-        return code is not None and self._path is not None and self._path.endswith(self._vfs.suffix)
+        if code is None or self._path is None or not self._path.endswith(self._vfs.suffix):
+            return False
+        if self._vfs.after_fault is not None:
+            self._vfs.after_fault()
+        return True
 
     def _contents(self) -> Contents | None:
         return None if self._path is None else self._vfs.contents.get(self._path)

@@ -173,7 +173,13 @@ class SqliteRig(Rig):
 
     def log(self) -> SqliteLog:
         """A log over the file as it is."""
-        log = SqliteLog(self.path, retry_initial_s=0.005, retry_max_s=0.02, vfs=self.vfs.name)
+        log = SqliteLog(
+            self.path,
+            retry_initial_s=0.005,
+            retry_max_s=0.02,
+            update_timeout_s=WAIT_S,
+            vfs=self.vfs.name,
+        )
         self._logs.append(log)
         return log
 

@@ -70,7 +70,7 @@ def test_canvases_have_epochs_of_their_own(make_rig: MakeRig) -> None:
 
 
 def test_batches_come_back_in_order_and_whole(rig: Rig) -> None:
-    """All fields of each batch are read as they were written."""
+    """LOG-1: all fields of each batch are read as they were written."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     authors = [
@@ -98,7 +98,7 @@ def test_durable_tickets_rise_to_the_last(rig: Rig) -> None:
 
 
 def test_what_is_told_durable_can_be_read(rig: Rig) -> None:
-    """Batches and counts are there together once their ticket is durable."""
+    """LOG-2: batches and counts are there together once their ticket is durable."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     for ticket in range(1, 20):
@@ -121,7 +121,7 @@ def test_what_is_told_durable_can_be_read(rig: Rig) -> None:
     ids=["ticket skipped", "ticket again", "seq skipped", "batches out of order"],
 )
 def test_append_takes_only_what_comes_next(rig: Rig, spoil: Callable[[Commit], Commit]) -> None:
-    """A gap is refused when it is appended, and the right commit is still taken after it."""
+    """LOG-6: a gap is refused when it is appended, and the right commit is still taken after it."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     log.append(drawing.commit(1))
@@ -185,7 +185,7 @@ def test_big_batches_come_back(rig: Rig) -> None:
 
 
 def test_counts_and_rejections_round_trip(rig: Rig) -> None:
-    """A session's last rejections are kept with its count, and the newest count stands."""
+    """ONCE-5: a session's last rejections are kept with its count, and the newest count stands."""
     log, _, recorder = rig.opened()
     rejected = tuple((2**32 - REJECTIONS_KEPT + n, n % 9 + 1) for n in range(REJECTIONS_KEPT))
     full = SessionCount(SESSION, 2**32 - 1, rejected, TIME_MS + 7)
@@ -200,7 +200,7 @@ def test_counts_and_rejections_round_trip(rig: Rig) -> None:
 
 
 def test_everything_is_there_after_a_clean_stop(rig: Rig) -> None:
-    """Batches, counts, tiles, settings and the epoch survive; the next log appends after them."""
+    """LOG-4: batches, counts, tiles, settings, epoch survive; the next log appends after."""
     log, first, _ = rig.opened()
     drawing = Drawing()
     for _ in range(5):
@@ -222,7 +222,7 @@ def test_everything_is_there_after_a_clean_stop(rig: Rig) -> None:
 
 
 def test_a_crash_keeps_what_was_durable_and_changes_the_epoch(rig: Rig) -> None:
-    """After a crash the epoch is new, and stays while nothing goes wrong again."""
+    """LOG-4: after a crash the epoch is new, and stays while nothing goes wrong again."""
     log, first, recorder = rig.opened()
     drawing = Drawing()
     log.append(drawing.commit(3))
@@ -238,7 +238,7 @@ def test_a_crash_keeps_what_was_durable_and_changes_the_epoch(rig: Rig) -> None:
 
 
 def test_a_crash_right_after_opening_changes_the_epoch(rig: Rig) -> None:
-    """The epoch could have been shown as soon as open returned."""
+    """LOG-4: the epoch could have been shown as soon as open returned."""
     log = rig.log()
     first = log.open()
     rig.crash(log)
@@ -256,7 +256,7 @@ def test_closing_a_log_that_was_only_opened_is_clean(rig: Rig) -> None:
 
 
 def test_a_commit_is_there_whole_or_not_at_all(rig: Rig) -> None:
-    """What failed to be written left neither batches nor counts behind."""
+    """LOG-2: what failed to be written left neither batches nor counts behind."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     log.append(drawing.commit(1))
@@ -273,7 +273,7 @@ def test_a_commit_is_there_whole_or_not_at_all(rig: Rig) -> None:
 
 
 def test_trouble_is_told_once_and_nothing_is_lost(rig: Rig) -> None:
-    """Failing writes: one trouble, no false durable; then everything in order, and its end."""
+    """LOG-5: failing writes: one trouble, no false durable; then all in order, and its end."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     log.append(drawing.commit(1))
@@ -360,7 +360,7 @@ def test_a_closed_log_takes_nothing(rig: Rig) -> None:
 
 
 def test_one_writer_at_a_time(rig: Rig) -> None:
-    """A second log over the same canvas is refused until the first is closed."""
+    """CLI-2: a second log over the same canvas is refused until the first is closed."""
     log, _, _ = rig.opened()
     with pytest.raises(LogError, match="in use"):
         rig.log().open()
@@ -401,7 +401,7 @@ def test_many_tiles(rig: Rig) -> None:
 
 
 def test_checkpoints_wait_for_the_commits_before_them(rig: Rig) -> None:
-    """No crash leaves a tile that holds what the log doesn't."""
+    """LOG-3: no crash leaves a tile that holds what the log doesn't."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     rig.fail()

@@ -36,21 +36,25 @@ def rig(tmp_path: Path) -> Iterator[SqliteRig]:
 )
 @pytest.mark.parametrize("reopened", [False, True], ids=["at once", "after retries"])
 def test_trouble_and_recovery(rig: SqliteRig, call: str, code: int, reopened: bool) -> None:
-    """No false durable, nothing lost, nothing twice, no restart; reading goes on afterwards."""
+    """No false durable, nothing lost, nothing twice, no restart; reading goes on throughout."""
     log, _, recorder = rig.opened()
     drawing = Drawing()
     log.append(drawing.commit(1))
     recorder.wait_durable(1)
-    attempts = threading.Semaphore(0)
-    rig.vfs.before_sync = attempts.release
+    faults = threading.Semaphore(0)
+    rig.vfs.after_fault = faults.release
     setattr(rig.vfs, call, code)
     for _ in range(20):
         log.append(drawing.commit(1, 2))
     recorder.wait_troubles(1)
-    if reopened and call == "on_sync":
+    if reopened:
         for _ in range(6):
-            assert attempts.acquire(timeout=WAIT_S)
+            assert faults.acquire(timeout=WAIT_S)
     assert recorder.tickets == [1]
+    assert all_batches(log) == drawing.batches[:1]
+    count = log.session(SESSION)
+    assert count is not None
+    assert count.handled == 1
     rig.heal()
     recorder.wait_troubles(2)
     error, over = recorder.troubles
@@ -66,7 +70,8 @@ def test_trouble_and_recovery(rig: SqliteRig, call: str, code: int, reopened: bo
     assert (recovered.seq, recovered.clean) == (drawing.seq, True)
 
 
-def test_a_sync_that_failed_is_not_believed_later(rig: SqliteRig) -> None:
+@pytest.mark.parametrize("full", [False, True], ids=["alone", "then disk full"])
+def test_a_sync_that_failed_is_not_believed_later(rig: SqliteRig, full: bool) -> None:
     """What a failed fsync dropped is written again before anybody is told that it is durable.
 
     The file still reads as written, so opening it again finds the commit; the disk never got it.
@@ -79,6 +84,13 @@ def test_a_sync_that_failed_is_not_believed_later(rig: SqliteRig) -> None:
     rig.vfs.on_sync = apsw.SQLITE_IOERR_FSYNC
     log.append(drawing.commit(2))
     recorder.wait_troubles(1)
+    if full:
+        rig.vfs.on_write = apsw.SQLITE_FULL
+        faults = threading.Semaphore(0)
+        rig.vfs.after_fault = faults.release
+        for _ in range(4):
+            assert faults.acquire(timeout=WAIT_S)
+        assert all_batches(log) == drawing.batches[:1]
     rig.heal()
     recorder.wait_durable(2)
     after = rig.folder / "after"
@@ -107,34 +119,65 @@ def test_a_sync_that_failed_is_not_believed_by_the_next_process(rig: SqliteRig) 
     assert SqliteLog(after / rig.path.name).open().seq == seq
 
 
+class Painter(Recorder):
+    """Draws a random group of commits whenever the last one is durable.
+
+    On the log's own thread, where the syncs are too: so a seed fixes what goes into which
+    transaction, and how many syncs there are, whatever else the machine is at.
+    """
+
+    def __init__(self, log: SqliteLog, chance: random.Random, commits: int) -> None:
+        super().__init__()
+        self.drawing = Drawing()
+        self.ends = {0: 0, 1: 1}
+        self._log = log
+        self._chance = chance
+        self._commits = commits
+
+    def paint(self) -> None:
+        """Append a commit, and sometimes a pass of tiles."""
+        chance, drawing = self._chance, self.drawing
+        commit = drawing.commit(*[chance.randint(1, 3) for _ in range(chance.randint(1, 4))])
+        self.ends[commit.ticket] = drawing.seq
+        self._log.append(commit)
+        if chance.random() < 0.1:
+            tiles = [SavedTile(key, drawing.seq, chance.randbytes(900)) for key in range(40)]
+            self._log.checkpoint(tiles, drawing.seq)
+
+    def durable(self, ticket: int) -> None:
+        """Append the next group."""
+        super().durable(ticket)
+        if ticket == self.drawing.ticket:
+            for _ in range(min(self._chance.randint(1, 6), self._commits - ticket)):
+                self.paint()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_power_cuts(rig: SqliteRig, seed: int) -> None:
     """Whatever of the unsynced writes a cut leaves, all that was told durable is there."""
     chance = random.Random(seed)
-    log, recovered, recorder = rig.opened()
-    drawing = Drawing()
+    log = rig.log()
+    recovered = log.open()
+    painter = Painter(log, chance, commits=120)
+    drawing, ends = painter.drawing, painter.ends
     cuts: list[tuple[Path, int]] = []
 
     def cut() -> None:
-        if chance.random() < 0.1:
+        told = painter.tickets[-1] if painter.tickets else 0
+        if told == 120 or chance.random() < 0.15:
             folder = rig.folder / f"cut{len(cuts)}"
             folder.mkdir()
             rig.vfs.cut_power(folder, chance if chance.random() < 0.7 else None)
-            cuts.append((folder, recorder.tickets[-1] if recorder.tickets else 0))
+            cuts.append((folder, told))
 
     rig.vfs.before_sync = cut
-    ends = {0: 0}
-    for ticket in range(1, 121):
-        log.append(drawing.commit(*[chance.randint(1, 3) for _ in range(chance.randint(1, 4))]))
-        ends[ticket] = drawing.seq
-        if chance.random() < 0.3:
-            recorder.wait_durable(ticket)
-        if chance.random() < 0.1:
-            tiles = [SavedTile(key, drawing.seq, chance.randbytes(900)) for key in range(40)]
-            log.checkpoint(tiles, drawing.seq)
+    log.start(painter)
+    log.append(drawing.commit(1))
+    painter.wait_durable(120)
     assert log.close(WAIT_S)
     rig.vfs.before_sync = None
-    assert len(cuts) > 3
+    assert sum(told < 120 for _, told in cuts) > 3
+    assert cuts[-1][1] == 120
     for folder, told in cuts:
         copy = SqliteLog(folder / rig.path.name)
         found = copy.open()
@@ -217,10 +260,15 @@ def test_a_file_that_lost_what_was_durable_stays_in_trouble(rig: SqliteRig) -> N
     other = apsw.Connection(str(rig.path))
     other.execute("DELETE FROM log WHERE first_seq = 2")
     other.close()
+    syncs = threading.Semaphore(0)
+    rig.vfs.before_sync = syncs.release
     rig.heal()
+    # Each try to open it again syncs its write-ahead log first: the second follows a refusal.
+    for _ in range(2):
+        assert syncs.acquire(timeout=WAIT_S)
     with pytest.raises(LogError):
         log.update(CanvasInfo(9, 9))
-    assert not log.close(0.3)
+    assert not log.close(0.05)
     assert recorder.tickets[-1] == 2
     assert len(recorder.troubles) == 1
 
@@ -290,15 +338,17 @@ def test_reading_while_storage_fails(rig: SqliteRig) -> None:
 
     thread = threading.Thread(target=read)
     thread.start()
-    for ticket in range(2, 12):
-        rig.vfs.on_sync = apsw.SQLITE_IOERR_FSYNC
-        log.append(drawing.commit(1))
-        recorder.wait_troubles(len(recorder.troubles) + 1)
-        rig.heal()
-        recorder.wait_durable(ticket)
-        recorder.wait_troubles(2 * (ticket - 1))
-    stop.set()
-    thread.join()
+    try:
+        for ticket in range(2, 12):
+            rig.vfs.on_sync = apsw.SQLITE_IOERR_FSYNC
+            log.append(drawing.commit(1))
+            recorder.wait_troubles(2 * (ticket - 1) - 1)
+            rig.heal()
+            recorder.wait_durable(ticket)
+            recorder.wait_troubles(2 * (ticket - 1))
+    finally:
+        stop.set()
+        thread.join()
     assert wrong == []
 
 

@@ -12,6 +12,7 @@ from tiles.log.base import Author, CanvasInfo, Commit, LogError, SavedTile
 from tiles.log.schema import APPLICATION_ID, FORMAT_VERSION, decode_info, encode_info
 from tiles.log.sqlite import SqliteLog, create
 from tiles.log.store import WAL_CHECKPOINT_PAGES
+from tiles.log.writer import PIECE_TILES_MAX
 
 
 @pytest.fixture
@@ -204,16 +205,30 @@ def test_the_write_ahead_log_stays_short(path: Path) -> None:
 
 
 def test_checkpoints_let_commits_pass(path: Path) -> None:
-    """A commit that comes during a pass is durable long before the pass is done."""
+    """A commit that comes during a pass is durable after one piece of it more."""
     log = SqliteLog(path)
     log.open()
-    recorder = Recorder()
-    log.start(recorder)
-    tiles = [SavedTile(key, 0, bytes(2000)) for key in range(4000)]
-    log.checkpoint(tiles, 0)
-    log.append(Drawing().commit(1))
-    recorder.wait_durable(1)
-    assert sum(1 for _ in log.tiles()) < 1000
+    drawing = Drawing()
+    tiles = [SavedTile(key, 0, bytes(1000)) for key in range(4000)]
+    saved: list[int] = []
+
+    class Drawer(Recorder):
+        def durable(self, ticket: int) -> None:
+            saved.append(sum(1 for _ in log.tiles()))
+            if ticket == 1:
+                log.checkpoint(tiles, 0)
+            if ticket < 5:
+                log.append(drawing.commit(1))
+            super().durable(ticket)
+
+    log.start(recorder := Drawer())
+    log.append(drawing.commit(1))
+    recorder.wait_durable(5)
+    assert log.close(WAIT_S)
+    assert saved == [n * PIECE_TILES_MAX for n in range(5)]
+    log = SqliteLog(path)
+    log.open()
+    assert list(log.tiles()) == tiles
     assert log.close(WAIT_S)
 
 
@@ -239,17 +254,28 @@ def test_a_listener_that_raises_stops_nothing(path: Path, caplog: pytest.LogCapt
 
 def test_another_s_lock_is_waited_for(path: Path) -> None:
     """Somebody's SQLite shell in the middle of a write delays a commit and is no trouble."""
-    log = SqliteLog(path)
+    waited: list[int] = []
+
+    class Waiting(apsw.VFS):
+        def xSleep(self, microseconds: int) -> int:
+            waited.append(microseconds)
+            if len(waited) == 5:
+                other.execute("ROLLBACK")
+            return microseconds
+
+    vfs = Waiting("waiting", "")
+    log = SqliteLog(path, vfs="waiting")
     log.open()
     log.start(recorder := Recorder())
     other = apsw.Connection(str(path))
     other.execute("BEGIN IMMEDIATE")
     log.append(Drawing().commit(1))
-    threading.Timer(0.1, lambda: other.execute("ROLLBACK")).start()
     recorder.wait_durable(1)
     assert recorder.events == [1]
+    assert len(waited) == 5
     other.close()
     assert log.close(WAIT_S)
+    vfs.unregister()
 
 
 def test_reads_from_many_threads(tmp_path: Path) -> None:
@@ -269,11 +295,13 @@ def test_reads_from_many_threads(tmp_path: Path) -> None:
     threads = [threading.Thread(target=read) for _ in range(8)]
     for thread in threads:
         thread.start()
-    for ticket in range(1, 101):
-        log.append(drawing.commit(1, 3))
-        recorder.wait_durable(ticket)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for ticket in range(1, 101):
+            log.append(drawing.commit(1, 3))
+            recorder.wait_durable(ticket)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        rig.dispose()
     assert wrong == []
-    rig.dispose()

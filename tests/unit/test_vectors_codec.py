@@ -77,7 +77,7 @@ def test_bad_frame_closes_with_its_code(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", UNENCODABLE, ids=names(UNENCODABLE))
 def test_value_that_does_not_fit_its_field_is_refused(vector: dict[str, Any]) -> None:
-    """A value is never cut to fit."""
+    """WIRE-5: a value is never cut to fit."""
     with pytest.raises(ValueError, match=r"."):
         encode(build.message(vector["message"]))
 

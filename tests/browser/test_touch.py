@@ -1,0 +1,120 @@
+"""A phone: one finger paints where that is switched on, two move and zoom."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from tests.browser.conftest import Visit
+from tests.browser.viewer_page import Point, ViewerPage
+
+PHONE: Final[dict[str, Any]] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 3,
+    "has_touch": True,
+    "is_mobile": True,
+}
+RED: Final = (217, 44, 58)
+STORED: Final = {"tilecast.colour": "#d92c3a"}
+
+
+class Fingers:
+    """Up to ten fingers on a page's screen."""
+
+    def __init__(self, page: ViewerPage) -> None:
+        self._session = page.page.context.new_cdp_session(page.page)
+
+    def _send(self, kind: str, points: tuple[Point, ...]) -> None:
+        touched = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    def put(self, *points: Point) -> None:
+        """Put fingers down; those that are down already are named too, and first."""
+        self._send("touchStart", points)
+
+    def move(self, *points: Point) -> None:
+        """Move all fingers that are down."""
+        self._send("touchMove", points)
+
+    def lift(self) -> None:
+        """Lift all fingers."""
+        self._send("touchEnd", ())
+
+
+@pytest.fixture
+def phone(visit: Visit, canvas: str) -> ViewerPage:
+    """The canvas on a phone."""
+    return visit(canvas, place="#256,256,6", stored=STORED, **PHONE)
+
+
+def middle_of(page: ViewerPage, x: int, y: int) -> Point:
+    """Where a canvas pixel is on the screen."""
+    return page.to_screen(x + 0.5, y + 0.5)
+
+
+def test_one_finger_moves_the_view_until_painting_is_switched_on(phone: ViewerPage) -> None:
+    """UI-4: what was under the finger stays under it; then the same gesture paints."""
+    fingers = Fingers(phone)
+    before = phone.to_canvas(200, 400)
+    fingers.put((200, 400))
+    fingers.move((220, 430))
+    fingers.move((240, 460))
+    fingers.lift()
+    phone.wait("tilecast.camera.x < 256")
+    assert phone.to_canvas(240, 460) == pytest.approx(before, abs=1e-3)
+    assert phone.evaluate("tilecast.unsaved") == 0
+
+    camera = phone.camera
+    phone.frame.get_by_role("button", name="Pencil", exact=True).tap()
+    fingers.put(middle_of(phone, 250, 250))
+    fingers.move(middle_of(phone, 255, 250))
+    fingers.move(middle_of(phone, 265, 250))
+    fingers.lift()
+    phone.wait_for_pixel(260, 250, RED)
+    phone.wait_until_saved()
+    assert phone.camera == camera
+    assert phone.pixel(260, 250) == RED
+
+
+def test_two_fingers_zoom_about_the_middle_between_them(phone: ViewerPage) -> None:
+    """UI-4: spread to twice the distance, and nothing is painted."""
+    phone.frame.get_by_role("button", name="Pencil", exact=True).tap()
+    fingers = Fingers(phone)
+    before, zoom = phone.to_canvas(200, 400), phone.camera[2]
+    fingers.put((170, 400), (230, 400))
+    for reach in (36, 42, 48, 54, 60):
+        fingers.move((200 - reach, 400), (200 + reach, 400))
+    fingers.lift()
+    phone.wait(f"tilecast.camera.zoom > {1.9 * zoom}")
+    assert phone.camera[2] == pytest.approx(2 * zoom)
+    assert phone.to_canvas(200, 400) == pytest.approx(before, abs=1e-3)
+    assert phone.evaluate("tilecast.unsaved") == 0
+
+
+def _rectangle(phone: ViewerPage, fingers: Fingers) -> None:
+    phone.frame.get_by_role("button", name="Rectangle", exact=True).tap()
+    fingers.put(middle_of(phone, 240, 240))
+    fingers.move(middle_of(phone, 250, 250))
+    fingers.put(middle_of(phone, 250, 250), middle_of(phone, 270, 250))
+
+
+def _pencil(phone: ViewerPage, fingers: Fingers) -> None:
+    phone.frame.get_by_role("button", name="Pencil", exact=True).tap()
+    fingers.put(middle_of(phone, 240, 250), middle_of(phone, 270, 250))
+
+
+@pytest.mark.parametrize("begin", [_rectangle, _pencil])
+def test_a_second_finger_takes_back_what_the_first_began(
+    phone: ViewerPage, begin: Callable[[ViewerPage, Fingers], None]
+) -> None:
+    """A pinch leaves no mark, whatever the first finger had begun."""
+    fingers = Fingers(phone)
+    begin(phone, fingers)
+    zoom = phone.camera[2]
+    fingers.move((100, 400), (300, 400))
+    fingers.move((60, 400), (340, 400))
+    fingers.lift()
+    phone.wait(f"tilecast.camera.zoom !== {zoom}")
+    phone.wait_for_frame()
+    assert phone.evaluate("tilecast.pending + tilecast.unsaved") == 0
+    assert phone.pixel(245, 245) == (255, 255, 255)

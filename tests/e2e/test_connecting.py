@@ -1,0 +1,167 @@
+"""Who gets a connection at all: origins, canvases, places, and handshakes that go wrong."""
+
+import asyncio
+import re
+from http import HTTPStatus
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from protocol.errors import CloseCode
+from tests.bystander import Bystander
+from tests.e2e.conftest import Launch
+from tests.peer import Peer
+from tests.process import ServerProcess
+from tests.raw_socket import RawSocket
+from tests.slow_reader import until_stats
+
+GUEST = "https://guest.example"
+
+
+@pytest.fixture(scope="module")
+def server(launch: Launch) -> ServerProcess:
+    """A server that lets one foreign origin in."""
+    return launch("--allow-origin", GUEST, "--width", "256", "--height", "256")
+
+
+async def refusal(url: str, origin: str | None = None) -> int:
+    """The HTTP status that an upgrade is refused with."""
+    with pytest.raises(InvalidStatus) as refused:
+        async with Peer(url, origin=origin):
+            pass
+    return refused.value.response.status_code
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "http://localhost",
+        "https://guest.example:8443",
+        "https://guest.example.evil.example",
+        "null",
+        "",
+    ],
+)
+@pytest.mark.usefixtures("bystander")
+async def test_a_foreign_origin(server: ServerProcess, origin: str) -> None:
+    """SES-4: the page of another origin gets 403 before the upgrade."""
+    assert await refusal(server.ws(), origin) == HTTPStatus.FORBIDDEN
+
+
+async def test_an_origin_that_may(server: ServerProcess) -> None:
+    """SES-4: the server's own origin, one that is allowed, and none at all are let in."""
+    own = f"127.0.0.1:{server.port}"
+    for origin in (f"http://{own}", f"https://{own}", GUEST, GUEST.upper(), None):
+        async with Peer(server.ws(), origin=origin) as peer:
+            assert peer.welcome.width == 256
+
+
+@pytest.mark.parametrize("name", ["other", "Main", "main.sqlite3", "%00", "%2e%2e", "x" * 300])
+@pytest.mark.usefixtures("bystander")
+async def test_an_unknown_canvas(server: ServerProcess, name: str) -> None:
+    """SES-4: a canvas that isn't there is 404, and none is made by asking."""
+    assert await refusal(server.ws(name)) == HTTPStatus.NOT_FOUND
+    assert [file.name for file in server.canvas_file().parent.glob("*.sqlite3")] == ["main.sqlite3"]
+
+
+@pytest.mark.usefixtures("bystander")
+async def test_another_subprotocol(server: ServerProcess) -> None:
+    """SES-2: who offers subprotocols, but not this one, gets 4406; who offers none is let in."""
+    async with Peer(server.ws(), subprotocols=("tilecast.v2",), hello=False) as peer:
+        assert await peer.closed() == CloseCode.BAD_VERSION
+    async with Peer(server.ws(), subprotocols=("tilecast.v2", "tilecast.v1")) as peer:
+        assert peer.welcome.version == 1
+    async with Peer(server.ws(), subprotocols=()) as peer:
+        assert peer.welcome.version == 1
+
+
+async def test_no_compression(server: ServerProcess) -> None:
+    """SES-4: an offer of permessage-deflate is declined."""
+    offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    async with RawSocket(server.port) as raw:
+        await raw.send(raw.request(headers=offer))
+        answer = await raw.read_head()
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert b"extensions" not in answer.lower()
+    assert re.search(rb"(?i)sec-websocket-protocol: tilecast\.v1", answer)
+
+
+HALF_HANDSHAKES = {
+    "nothing": b"",
+    "half a line": b"GET /c/main/ws",
+    "half a request": b"GET /c/main/ws HTTP/1.1\r\nHost: x\r\n",
+    "half a second one": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n\r\nGET /c/main/ws",
+}
+
+
+@pytest.mark.usefixtures("bystander")
+async def test_half_a_handshake(server: ServerProcess) -> None:
+    """SES-5: who doesn't finish asking for an upgrade is not waited for without end."""
+
+    async def hang(data: bytes) -> None:
+        async with RawSocket(server.port) as raw:
+            await raw.send(data)
+            await raw.ended(within_s=15)
+
+    async with asyncio.TaskGroup() as group:
+        for name, data in HALF_HANDSHAKES.items():
+            group.create_task(hang(data), name=name)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(f"X-Long: {'x' * 9000}\r\n", id="a-long-line"),
+        pytest.param("X-Many: x\r\n" * 200, id="many-lines"),
+        pytest.param(f"X-Long: {'x' * 1_000_000}\r\n", id="a-megabyte"),
+    ],
+)
+@pytest.mark.usefixtures("bystander")
+async def test_headers_beyond_all_measure(server: ServerProcess, headers: str) -> None:
+    """SES-5: an upgrade with headers that aren't read is refused at once, not kept."""
+    async with RawSocket(server.port) as raw:
+        try:
+            assert await raw.upgrade(headers=headers) in {0, 431}
+        except ConnectionError:
+            return  # hung up in the middle of them
+        await raw.ended(within_s=2)
+
+
+async def test_the_limit_of_connections(launch: Launch) -> None:
+    """SES-7: over the limit of connections one is closed with 1013; a place given up is free."""
+    server = launch("--max-connections", "4")
+    async with Bystander(server.ws()):
+        async with Peer(server.ws()), Peer(server.ws(), hello=False) as fourth:
+            async with Peer(server.ws(), hello=False) as fifth:
+                assert await fifth.closed() == CloseCode.TRY_LATER
+            fourth.abort()
+            await until_stats(server, lambda figures: figures["sessions"] == 3)
+            async with Peer(server.ws()) as another:
+                assert another.close_code is None
+        await until_stats(server, lambda figures: figures["sessions"] == 2)
+        for _ in range(10):
+            async with Peer(server.ws()), Peer(server.ws()):
+                pass
+            await until_stats(server, lambda figures: figures["sessions"] == 2)
+
+
+async def test_the_limit_for_each_address(launch: Launch) -> None:
+    """SES-7: an address's limit closes with 1013; X-Forwarded-For from anybody counts nothing."""
+    server = launch("--max-connections-per-address", "3")
+    async with Bystander(server.ws()), Peer(server.ws()):
+        forged = {"X-Forwarded-For": "203.0.113.9"}
+        async with Peer(server.ws(), hello=False, headers=forged) as peer:
+            assert await peer.closed() == CloseCode.TRY_LATER
+
+
+async def test_addresses_seen_through_a_trusted_proxy(launch: Launch) -> None:
+    """SES-7: behind a trusted proxy each address has its own limit."""
+    server = launch("--max-connections-per-address", "1", "--trusted-proxies", "127.0.0.0/8")
+    first, second = ({"X-Forwarded-For": f"203.0.113.{number}"} for number in (1, 2))
+    async with Peer(server.ws(), headers=first), Peer(server.ws(), headers=second):
+        for headers in (first, second):
+            async with Peer(server.ws(), hello=False, headers=headers) as peer:
+                assert await peer.closed() == CloseCode.TRY_LATER

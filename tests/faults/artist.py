@@ -1,0 +1,154 @@
+"""A real client that draws without end, each message in a colour of its own, and keeps account."""
+
+import asyncio
+import random
+import zlib
+from collections import Counter
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from client import Client
+from client.errors import ClientError
+from client.events import Acked, Disconnected, Rejected, SessionLost, Welcomed
+from protocol.messages import Drawing, Patch, Pixel, Rect, Stroke
+
+SIDE = 256
+IN_FLIGHT_MAX = 400
+_ARTIST_SHIFT = 20
+_JITTER = 0.002
+"""Of the client's own backoff, so that it is back as soon as the server is."""
+
+
+class Artist:
+    """One session over all the server's lives. ``number`` is 0 to 14."""
+
+    def __init__(self, url: str, number: int, random_: random.Random) -> None:
+        self.number = number
+        self.client = Client(
+            url,
+            proxy=None,
+            connect_timeout_s=60,
+            settle_timeout_s=60,
+            jitter=lambda: _JITTER,
+        )
+        self.drawn: list[Drawing] = []
+        """By serial less one."""
+        self.refusals_due: set[int] = set()
+        """The serials of messages that no server may draw."""
+        self.refused: Counter[int] = Counter()
+        self.durable = 0
+        """The serial up to which all is durable, as the server said."""
+        self.resent = 0
+        self.epochs: set[int] = set()
+        """Those that it was welcomed to."""
+        self.welcomes = 0
+        self.disconnects = 0
+        self.failure: str | None = None
+        self._random = random_
+        self._progress = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks.append(asyncio.create_task(self._listen()))
+        await asyncio.sleep(0)  # its stream has to be there before the first WELCOME
+        await self.client.connect()
+        self._tasks.append(asyncio.create_task(self._paint()))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        await self.client.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def undurable(self) -> int:
+        """Messages drawn that aren't known to be durable."""
+        return len(self.drawn) - self.durable
+
+    def stop(self) -> None:
+        """Draw nothing more."""
+        if len(self._tasks) > 1:
+            self._tasks[1].cancel()
+
+    def check(self) -> None:
+        """Raise AssertionError if anything went wrong that the client saw."""
+        assert self.failure is None, self.failure
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    async def _paint(self) -> None:
+        while True:
+            while not self.client.connected or self.undurable >= IN_FLIGHT_MAX:
+                self._progress.clear()
+                await self._progress.wait()
+            message = self._next()
+            self.drawn.append(message)
+            serial = await self.client.draw(message)
+            assert serial == len(self.drawn)
+            if self._random.random() < 0.02:
+                await asyncio.sleep(0.001 * self._random.random())
+
+    async def _listen(self) -> None:
+        stream = self.client.events(Acked, Disconnected, Rejected, SessionLost, Welcomed)
+        with suppress(ClientError):
+            async for event in stream:
+                match event:
+                    case Acked():
+                        self.durable = max(self.durable, event.durable)
+                    case Rejected():
+                        self.refused[event.serial] += 1
+                    case Welcomed():
+                        self.epochs.add(event.welcome.epoch)
+                        self.welcomes += 1
+                        self.resent += len(self.client.work)
+                        if not event.resumed and self.welcomes > 1:
+                            self.failure = f"artist {self.number} has another session"
+                    case SessionLost():
+                        self.failure = f"artist {self.number} lost its session"
+                    case Disconnected():
+                        self.disconnects += 1
+                        if not event.returning:
+                            self.failure = f"artist {self.number} was told {event}"
+                self._progress.set()
+
+    def _next(self) -> Drawing:
+        serial = len(self.drawn) + 1
+        colour = colour_of(self.number, serial)
+        random_ = self._random
+        x, y = random_.randrange(SIDE - 8), random_.randrange(SIDE - 8)
+        kind = random_.random()
+        if kind < 0.05:
+            self.refusals_due.add(serial)
+            return Pixel(SIDE + serial % 100, y, *colour)
+        if kind < 0.10:
+            return Rect(serial % 3, x, y, x + 5, y + 7, *colour)
+        if kind < 0.15:
+            far = random_.randrange(SIDE), random_.randrange(SIDE)
+            return Stroke(1 + serial % 5, *colour, ((x, y), far))
+        if kind < 0.20:
+            pixels = b"".join(bytes((*colour, random_.choice((0, 255)))) for _ in range(15))
+            return Patch(x, y, x + 3, y + 3, zlib.compress(bytes((*colour, 255)) + pixels))
+        return Pixel(x, y, *colour)
+
+
+def colour_of(number: int, serial: int) -> tuple[int, int, int]:
+    """The colour that an artist's message alone has."""
+    r, g, b = (number << _ARTIST_SHIFT | serial).to_bytes(3, "big")
+    return r, g, b
+
+
+def whose(message: Drawing) -> tuple[int, int]:
+    """The artist's number and the serial of a message, by its colour."""
+    if isinstance(message, Patch):
+        colour = zlib.decompress(message.data)[:3]
+    else:
+        colour = bytes((message.r, message.g, message.b))
+    value = int.from_bytes(colour, "big")
+    return value >> _ARTIST_SHIFT, value & ((1 << _ARTIST_SHIFT) - 1)

@@ -1,0 +1,78 @@
+"""A TCP relay before a server: lines that can be cut without either end's doing."""
+
+import asyncio
+import random
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+_CHUNK_BYTES = 64 * 1024
+
+
+class Relay:
+    """Forwards connections to a port of this machine, which may change or not answer."""
+
+    def __init__(self, target_port: int) -> None:
+        self.target_port = target_port
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._lines: list[list[asyncio.StreamWriter]] = []
+        self._forwarding: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for line in list(self._lines):
+            _cut(line)
+        await self._server.wait_closed()
+        await asyncio.gather(*self._forwarding, return_exceptions=True)
+
+    def cut_one(self, random_: random.Random) -> bool:
+        """Drop a line, with what is on its way in both directions; False if there is none."""
+        if not self._lines:
+            return False
+        _cut(random_.choice(self._lines))
+        return True
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._forwarding.add(task)
+        task.add_done_callback(self._forwarding.discard)
+        line = [writer]
+        self._lines.append(line)
+        try:
+            with suppress(OSError):
+                back, forth = await asyncio.open_connection("127.0.0.1", self.target_port)
+                line.append(forth)
+                pumps = [
+                    asyncio.create_task(_pump(reader, forth)),
+                    asyncio.create_task(_pump(back, writer)),
+                ]
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                _cut(line)
+                await asyncio.gather(*pumps, return_exceptions=True)
+        finally:
+            _cut(line)
+            self._lines.remove(line)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(_CHUNK_BYTES):
+        writer.write(data)
+        await writer.drain()
+
+
+def _cut(line: list[asyncio.StreamWriter]) -> None:
+    for writer in line:
+        writer.transport.abort()

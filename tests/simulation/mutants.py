@@ -1,0 +1,125 @@
+"""Servers that are wrong in one place each: the simulation has to find every one of them."""
+
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+from unittest.mock import patch
+
+from server.fanout import Fanout
+from server.feed import Feed
+from server.session import Session
+from server.viewing import Viewing
+from tiles.geometry import Rectangle, TileRange, tile_range
+
+
+class LateViewing(Viewing):
+    """Takes a tile for live before anybody is subscribed to it."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self.late: dict[tuple[Session, int], None] = {}
+
+    def settle(self, session: Session, tile: int) -> None:
+        """The snapshot is fetched; the subscription comes later."""
+        session.view.stale.remove(tile)
+        self.stale_pairs -= 1
+        self.late[session, tile] = None
+
+    def subscribe(self) -> None:
+        """Now it comes."""
+        for session, tile in self.late:
+            self.live.add(tile, session)
+        self.late.clear()
+
+    def _drop(self, session: Session, tile: int) -> None:
+        if (session, tile) in self.late:
+            del self.late[session, tile]
+        else:
+            super()._drop(session, tile)
+
+
+class LateFanout(Fanout):
+    """Subscribes after the snapshot: what is drawn between the two reaches nobody."""
+
+    def _distribute(self) -> None:
+        super()._distribute()
+        viewing = self._hub.viewing
+        assert isinstance(viewing, LateViewing)
+        viewing.subscribe()
+
+
+class UnorderedFeed(Feed):
+    """Joins by tile right across a message that touches several: what came after goes before."""
+
+    def add(self, tiles: list[int], data: bytes) -> None:
+        """See :meth:`server.feed.Feed.add`."""
+        if len(tiles) != 1:
+            super().add(tiles, data)
+            return
+        for part in self._parts:
+            if isinstance(part, dict):
+                part.setdefault(tiles[0], bytearray()).extend(data)
+                return
+        super().add(tiles, data)
+
+
+def one_tile_too_many(level: int, box: Rectangle) -> TileRange:
+    """Counts the right edge as one past the last tile, where that isn't the canvas's own edge."""
+    tiles = tile_range(level, box)
+    return tiles._replace(tx1=tiles.tx1 + (tiles.tx1 < 14 and level == 0))
+
+
+def one_tile_too_few(level: int, box: Rectangle) -> TileRange:
+    """Leaves the last column out, as ``range`` does."""
+    tiles = tile_range(level, box)
+    return tiles._replace(tx1=max(tiles.tx0, tiles.tx1 - 1))
+
+
+class StickyViewing(Viewing):
+    """Forgets to unsubscribe from a tile that leaves the viewport."""
+
+    def _drop(self, session: Session, tile: int) -> None:
+        if tile in session.view.stale:
+            super()._drop(session, tile)
+
+
+class HauntedViewing(Viewing):
+    """Forgets to unsubscribe a session that ends."""
+
+    def leave(self, session: Session) -> None:
+        """See :meth:`server.viewing.Viewing.leave`."""
+        self.stale_pairs -= len(session.view.stale)
+        self.areas.drop(session.client)
+
+
+class Mutant(NamedTuple):
+    """What is replaced, by what, and the rules of which the run may find the first broken."""
+
+    name: str
+    replaced: dict[str, object]
+    rules: set[str]
+
+    def patches(self) -> list[AbstractContextManager[object]]:
+        """To be entered around a run."""
+        return [patch(target, wrong) for target, wrong in self.replaced.items()]
+
+
+MUTANTS = (
+    Mutant(
+        "subscribing after the snapshot",
+        {"server.hub.Viewing": LateViewing, "server.hub.Fanout": LateFanout},
+        {"FAN-1"},
+    ),
+    Mutant(
+        "no order across a multi-tile message",
+        {"server.fanout.Feed": UnorderedFeed},
+        {"FAN-1", "FAN-3"},
+    ),
+    Mutant("a tile too many", {"server.viewing.tile_range": one_tile_too_many}, {"FAN-2"}),
+    Mutant("a tile too few", {"server.viewing.tile_range": one_tile_too_few}, {"FAN-1"}),
+    Mutant("a missed unsubscribe on pan", {"server.hub.Viewing": StickyViewing}, {"FAN-2"}),
+    Mutant(
+        "a missed unsubscribe at the end",
+        {"server.hub.Viewing": HauntedViewing},
+        {"FAN-6", "SES-5"},
+    ),
+)

@@ -1,0 +1,32 @@
+"""What a simulation holds against the server, or the client: the first breach ends the run."""
+
+
+class Violation(AssertionError):
+    """A promise was broken. ``rule`` is its number in ``docs/spec.md``."""
+
+    def __init__(self, rule: str, text: str, now: float) -> None:
+        super().__init__(f"{rule} at {now:.4f} s: {text}")
+        self.rule = rule
+
+
+class Verdict:
+    """Collects violations where they can't be raised: the server would catch and log them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._first: Violation | None = None
+
+    def fail(self, rule: str, text: str) -> None:
+        """A promise was broken."""
+        if self._first is None:
+            self._first = Violation(rule, text, self.now)
+
+    def check(self, held: bool, rule: str, text: str) -> None:
+        """Hold the promise ``rule``."""
+        if not held:
+            self.fail(rule, text)
+
+    def settle(self) -> None:
+        """Raise the first violation, if there is one."""
+        if self._first is not None:
+            raise self._first
