@@ -67,6 +67,8 @@ class Link:
         self._full = False
         self._stalled_until = 0.0
         self._received: deque[bytes] = deque()
+        self._flying: deque[tuple[float, Callable[[], object]]] = deque()
+        """What the client sent and hasn't arrived, with the times at which it should."""
         self._up_arrives = self._up_held_until = 0.0
         self._up_cut = self._down_cut = float("inf")
         self._server_closed = False
@@ -177,15 +179,17 @@ class Link:
         start = max(self._world.now, self._stalled_until)
         due = self._up_arrives = max(self._up_arrives, start + self.profile.latency_s)
 
-        def call() -> None:
-            if due > self._up_cut:
-                return
-            if self._world.now < self._up_held_until:
-                self._world.after(self._up_held_until - self._world.now, call)
-            else:
-                arrive(*args)
+        self._flying.append((due, lambda: arrive(*args)))
+        self._world.after(due - self._world.now, self._land)
 
-        self._world.after(due - self._world.now, call)
+    def _land(self) -> None:
+        """What was sent first arrives first, or not at all."""
+        if self._world.now < self._up_held_until:
+            self._world.after(self._up_held_until - self._world.now, self._land)
+            return
+        due, arrive = self._flying.popleft()
+        if due <= self._up_cut:
+            arrive()
 
     def _take(self, frame: bytes) -> None:
         self._received.append(frame)

@@ -174,7 +174,6 @@ class World:
     """One run by one seed."""
 
     def __init__(self, plan: Plan, seed: int) -> None:
-        NumberedSession.numbers = count()
         self.plan = plan
         self.rng = random.Random(seed)
         self.verdict = Verdict()
@@ -226,6 +225,7 @@ class World:
 
         Raises :class:`tests.simulation.verdict.Violation`.
         """
+        NumberedSession.numbers = count()
         # A flush that may do next to nothing leaves views and tiles to the next ones.
         slice_s = self.rng.choice((0.004, 0.0005, 0.00005))
         with (
