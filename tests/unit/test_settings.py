@@ -67,6 +67,9 @@ EXAMPLES = {
     "allow_origin": ("https://A.test http://b.test:8", ("https://a.test", "http://b.test:8")),
     "allow_framing": ("none", ()),
     "log_level": ("debug", "debug"),
+    "clock_interval_s": ("3", 3.0),
+    "overview_interval_ms": ("77", 77),
+    "slow_reader_bytes": ("8192", 8192),
 }
 
 
@@ -76,10 +79,6 @@ def test_every_setting_has_every_source(
 ) -> None:
     """SET-1: as a flag, in the environment and in the file it means the same."""
     text, value = EXAMPLES.get(name, ("7", 7))
-    if name == "slow_reader_bytes":
-        text, value = "8192", 8192
-    if name == "overview_interval_ms":
-        text, value = "77", 77
     flagged = from_flags(f"--{name.replace('_', '-')}", text)
     assert getattr(flagged, name) == value
     assert getattr(flagged, name) != Settings.model_fields[name].default
