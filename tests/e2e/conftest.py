@@ -1,6 +1,7 @@
 """Servers for a module's tests, each a process; at the end each has to stop well."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Protocol
 
 import pytest
@@ -22,20 +23,23 @@ class Launch(Protocol):
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     """Starts servers that live as long as the module; those that still run then are stopped."""
-    servers: list[ServerProcess] = []
+    ends = ExitStack()
 
     def start(*flags: str, canvases: Mapping[str, CanvasInfo] | None = None) -> ServerProcess:
         server = ServerProcess(tmp_path_factory.mktemp("server"), *flags)
         for name, info in (canvases or {}).items():
             server.make_canvas(name, info)
-        servers.append(server)
         server.start()
+        ends.callback(_stop, server)
         return server
 
-    yield start
-    for server in servers:
-        if server.running:
-            server.stop_well()
+    with ends:
+        yield start
+
+
+def _stop(server: ServerProcess) -> None:
+    if server.running:
+        server.stop_well()
 
 
 @pytest.fixture

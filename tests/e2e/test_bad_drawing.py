@@ -46,6 +46,18 @@ def server(launch: Launch) -> ServerProcess:
     return launch("--width", str(SIDE), "--height", str(SIDE), canvases=CANVASES)
 
 
+@pytest.fixture(scope="module")
+def frugal(launch: Launch) -> ServerProcess:
+    """A server that lets each session paint little."""
+    return launch("--budget-pixels", "2000", "--budget-refill", "1000")
+
+
+@pytest.fixture(scope="module")
+def generous(launch: Launch) -> ServerProcess:
+    """A server that lets each session paint what it likes."""
+    return launch("--budget-pixels", "0")
+
+
 def patch(rgba: bytes, width: int = 2, height: int = 2) -> Patch:
     """A PATCH at (100, 100) of these RGBA rows."""
     return Patch(100, 100, 99 + width, 99 + height, zlib.compress(rgba))
@@ -228,10 +240,9 @@ async def test_a_colour_that_the_palette_lacks(server: ServerProcess) -> None:
         assert await code(server, message, "palette") is None
 
 
-async def test_over_the_budget(launch: Launch) -> None:
+async def test_over_the_budget(frugal: ServerProcess) -> None:
     """RAS-6: over the budget is REJECT 3 with the time to wait, and after that time it is drawn."""
-    server = launch("--budget-pixels", "2000", "--budget-refill", "1000")
-    async with Bystander(server.ws()), Peer(server.ws()) as peer:
+    async with Bystander(frugal.ws()), Peer(frugal.ws()) as peer:
         assert (await peer.expect(Budget)).pixels == 2000
         await peer.draw(Rect(0, 100, 100, 199, 119, *RED))
         await peer.handled()
@@ -252,8 +263,7 @@ async def test_over_the_budget(launch: Launch) -> None:
             accepted = all(each.n != number for each in peer.all(Reject))
 
 
-async def test_no_budget(launch: Launch) -> None:
+async def test_no_budget(generous: ServerProcess) -> None:
     """RAS-6: without a limit BUDGET says so."""
-    server = launch("--budget-pixels", "0")
-    async with Peer(server.ws()) as peer:
+    async with Peer(generous.ws()) as peer:
         assert await peer.expect(Budget) == Budget(0xFFFF_FFFF, 0)

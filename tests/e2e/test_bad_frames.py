@@ -57,6 +57,12 @@ def server(launch: Launch) -> ServerProcess:
     return launch("--width", "256", "--height", "256")
 
 
+@pytest.fixture(scope="module")
+def patient(launch: Launch) -> ServerProcess:
+    """A server that waits a second for HELLO."""
+    return launch("--hello-timeout-s", "1")
+
+
 async def close_code_after(server: ServerProcess, data: bytes) -> int:
     """The close code that a welcomed session gets for a frame."""
     async with Peer(server.ws()) as peer:
@@ -202,9 +208,8 @@ async def test_a_token_that_is_not_valid(server: ServerProcess) -> None:
         assert await peer.closed() == CloseCode.BAD_TOKEN
 
 
-async def test_no_hello(launch: Launch) -> None:
+async def test_no_hello(patient: ServerProcess) -> None:
     """SES-2: who says nothing gets 4408 when the time for HELLO is over, and not before."""
-    patient = launch("--hello-timeout-s", "1")
     async with Bystander(patient.ws()), Peer(patient.ws(), hello=False) as peer:
         with pytest.raises(AssertionError, match="no end within"):
             await peer.closed(within_s=0.9)

@@ -75,7 +75,7 @@ class Battle:
         self.in_flight.append(sum(artist.undurable for artist in self.artists))
         for _ in range(self._random.choice((0, 1, 1, 2))):
             self.server.launch()
-            await asyncio.sleep(self._random.uniform(0, 1.1 * max(self.ready_s)))
+            await asyncio.sleep(self._random.uniform(0, 1.1 * statistics.median(self.ready_s)))
             self.killed_starting += 1
             await self._kill()
         await self.start()
