@@ -92,9 +92,13 @@ class Reception:
         return self.identities.create(Bucket(self._rate, self._scheduler.time()), count)
 
     def _attach(self, session: Session, identity: Identity) -> None:
-        for older in (identity.connection, identity.waiting):
-            if older is not None:
-                older.end(CloseCode.TAKEN_OVER, "a newer connection has taken over")
+        for other in (identity.connection, identity.waiting):
+            if other is not None and other.opened_at > session.opened_at:
+                # This HELLO was under way for so long that its client had dialled again.
+                session.end(CloseCode.TAKEN_OVER, "a newer connection has taken over")
+                return
+            if other is not None:
+                other.end(CloseCode.TAKEN_OVER, "a newer connection has taken over")
         session.identity = identity
         session.author = Author(identity.id, session.presence.name, session.address)
         identity.waiting = session

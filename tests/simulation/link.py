@@ -223,7 +223,7 @@ class Link:
         Some of what it had sent still arrives, up to ``late_s`` late.
         """
         self._up_held_until = self._world.now + self._rng.uniform(0, late_s)
-        self._up_cut = self._world.now + self._rng.uniform(0, self.profile.latency_s)
+        self._up_cut = self._world.now + self._rng.uniform(0, 2 * self.profile.latency_s)
         self._stalled_until = float("inf")
         self._world.after(HEARTBEAT_S, self._server_loses)
         self._client_ends(ABNORMAL)

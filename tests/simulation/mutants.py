@@ -4,8 +4,11 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 from unittest.mock import patch
 
+from protocol.messages import Ack
 from server.fanout import Fanout
 from server.feed import Feed
+from server.identity import Identity
+from server.reception import Reception
 from server.session import Session
 from server.viewing import Viewing
 from tiles.geometry import Rectangle, TileRange, tile_range
@@ -91,12 +94,48 @@ class HauntedViewing(Viewing):
         self.areas.drop(session.client)
 
 
+class SnapshotFanout(Fanout):
+    """Sends a changed tile afresh instead of what was drawn on it."""
+
+    def _distribute(self) -> None:
+        viewing = self._hub.viewing
+        for tiles, _ in self._feed.take():
+            for tile in tiles:
+                for session in list(viewing.live.of(tile)):
+                    viewing.owe(session, tile)
+                    self.due(session)
+
+
+class EagerIdentity(Identity):
+    """Calls durable what is merely ordered."""
+
+    def ack(self) -> Ack:
+        """See :meth:`server.identity.Identity.ack`."""
+        return Ack(self.handled, self.handled, self.handled_seq)
+
+
+class EagerReception(Reception):
+    """Welcomes a session back before what it drew is durable."""
+
+    def _welcome_if_durable(self, identity: Identity) -> None:
+        identity.durable = identity.handled
+        super()._welcome_if_durable(identity)
+
+
+class UnfencedReception(Reception):
+    """Goes on to take drawing from the connection that a session had before."""
+
+    def _attach(self, session: Session, identity: Identity) -> None:
+        identity.connection = None
+        super()._attach(session, identity)
+
+
 class Mutant(NamedTuple):
-    """What is replaced, by what, and the rules of which the run may find the first broken."""
+    """What is replaced, by what, and the rules that it breaks: each alone must find it."""
 
     name: str
     replaced: dict[str, object]
-    rules: set[str]
+    rules: tuple[str, ...]
 
     def patches(self) -> list[AbstractContextManager[object]]:
         """To be entered around a run."""
@@ -107,19 +146,23 @@ MUTANTS = (
     Mutant(
         "subscribing after the snapshot",
         {"server.hub.Viewing": LateViewing, "server.hub.Fanout": LateFanout},
-        {"FAN-1"},
+        ("FAN-1",),
     ),
     Mutant(
         "no order across a multi-tile message",
         {"server.fanout.Feed": UnorderedFeed},
-        {"FAN-1", "FAN-3"},
+        ("FAN-1", "FAN-3"),
     ),
-    Mutant("a tile too many", {"server.viewing.tile_range": one_tile_too_many}, {"FAN-2"}),
-    Mutant("a tile too few", {"server.viewing.tile_range": one_tile_too_few}, {"FAN-1"}),
-    Mutant("a missed unsubscribe on pan", {"server.hub.Viewing": StickyViewing}, {"FAN-2"}),
+    Mutant("a tile too many", {"server.viewing.tile_range": one_tile_too_many}, ("FAN-2",)),
+    Mutant("a tile too few", {"server.viewing.tile_range": one_tile_too_few}, ("FAN-1",)),
+    Mutant("a missed unsubscribe on pan", {"server.hub.Viewing": StickyViewing}, ("FAN-2",)),
     Mutant(
         "a missed unsubscribe at the end",
         {"server.hub.Viewing": HauntedViewing},
-        {"FAN-6", "SES-5"},
+        ("FAN-6", "SES-5"),
     ),
+    Mutant("snapshots for drawing", {"server.hub.Fanout": SnapshotFanout}, ("FAN-4",)),
+    Mutant("an early ACK", {"server.identity.Identity": EagerIdentity}, ("ACK-2",)),
+    Mutant("an early WELCOME", {"server.hub.Reception": EagerReception}, ("ONCE-3",)),
+    Mutant("no fence", {"server.hub.Reception": UnfencedReception}, ("ONCE-1",)),
 )

@@ -114,8 +114,8 @@ class Person:
 
     def _come_back(self) -> None:
         if not self._away:
-            self._attempts = min(self._attempts + 1, 3)
-            delay = self._rng.uniform(0.05, 0.2) * 2**self._attempts
+            delay = self._rng.uniform(0, 0.1) * 2**self._attempts
+            self._attempts = min(self._attempts + 1, 4)
             self._world.time.after(delay, self._return)
 
     def _return(self) -> None:
@@ -192,20 +192,20 @@ class Person:
     def _act(self) -> None:
         rng = self._rng
         mood = rng.random()
-        if mood < 0.5:
+        if mood < 0.45:
             if self._paints:
                 self.paint(1 if rng.random() < 0.9 else rng.randrange(2, 20))
-        elif mood < 0.72:
+        elif mood < 0.65:
             self.pan()
-        elif mood < 0.85:
+        elif mood < 0.75:
             x, y = self._world.painter.near(self._x, self._y, 150)
             for _ in range(rng.choice((1, 1, 40))):
                 self.core.set_cursor(x, y, rng.randrange(2))
                 self.flush()
-        elif mood < 0.9:
+        elif mood < 0.79:
             name = rng.choice(("", "Ada", "Žofie", "名前", "x" * 64))
             self.core.set_presence(rng.randrange(256), 0, 99, name)
-        elif mood < 0.93:
+        elif mood < 0.82:
             self.core.follow(rng.randrange(self._world.plan.people))
         elif not self.profile.healthy:
             self._suffer()
@@ -255,6 +255,8 @@ class Person:
             case 1:
                 link.reset()
             case 2 | 3:
+                self.paint(rng.randrange(4))
+                self.flush()
                 link.vanish(rng.choice((0.0, 0.5, 3.0)))
             case 4:
                 link.go_deaf()

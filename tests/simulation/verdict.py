@@ -10,15 +10,19 @@ class Violation(AssertionError):
 
 
 class Verdict:
-    """Collects violations where they can't be raised: the server would catch and log them."""
+    """Collects violations where they can't be raised: the server would catch and log them.
 
-    def __init__(self) -> None:
+    With ``rules`` it is blind to all others.
+    """
+
+    def __init__(self, rules: frozenset[str] | None = None) -> None:
         self.now = 0.0
+        self._rules = rules
         self._first: Violation | None = None
 
     def fail(self, rule: str, text: str) -> None:
         """A promise was broken."""
-        if self._first is None:
+        if self._first is None and (self._rules is None or rule in self._rules):
             self._first = Violation(rule, text, self.now)
 
     def check(self, held: bool, rule: str, text: str) -> None:

@@ -76,7 +76,7 @@ class Server:
         log = WatchedLog(
             world.store,
             schedule=world.time.do_after,
-            delay_s=world.rng.choice((0.001, 0.004, 0.05)),
+            delay_s=world.rng.choice((0.001, 0.01, 0.2)),
             epochs=lambda: world.rng.randrange(1, 1 << 53),
         )
         recovered = log.open()
@@ -171,12 +171,12 @@ class NumberedSession(Session):
 
 
 class World:
-    """One run by one seed."""
+    """One run by one seed; held to all promises, or only to those of ``rules``."""
 
-    def __init__(self, plan: Plan, seed: int) -> None:
+    def __init__(self, plan: Plan, seed: int, rules: frozenset[str] | None = None) -> None:
         self.plan = plan
         self.rng = random.Random(seed)
-        self.verdict = Verdict()
+        self.verdict = Verdict(rules)
         self.time = VirtualTime(self.verdict)
         info = CanvasInfo(plan.width, plan.height, (255, 254, 253))
         self.store = MemoryStore(info, epoch=self.rng.randrange(1, 1 << 53))
