@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 _OFFLOAD_PIXELS = 65_536
 _NAME_MAX_BYTES = 64
+_DAY_MS = 24 * 60 * 60 * 1000
+_FORGET_INTERVAL_S = 3600.0
 _JOURNAL_MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -109,6 +111,7 @@ class Hub:
         self._log.start(JournalListener(self.scheduler, self._journal))
         self.scheduler.call_later(self._sweep_interval, self._sweep)
         self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)
+        self._forget_sessions()
 
     async def stop(self) -> None:
         """Tell everybody, write what is ordered, close: within the shutdown time."""
@@ -350,3 +353,10 @@ class Hub:
         if not self._stopping:
             self._checkpointer.run(self.seq)
             self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)
+
+    def _forget_sessions(self) -> None:
+        """Counts of sessions that haven't drawn for long go from the log."""
+        if not self._stopping:
+            keep_ms = int(self.settings.session_keep_days * _DAY_MS)
+            self._log.forget_sessions(self._now_ms() - keep_ms)
+            self.scheduler.call_later(_FORGET_INTERVAL_S, self._forget_sessions)

@@ -1,0 +1,56 @@
+"""Sessions that haven't drawn for long are forgotten, in virtual time."""
+
+import random
+
+from server.hub import Hub
+from tests.memory_log import MemoryLog, MemoryStore
+from tests.simulation.settings import SETTINGS
+from tests.simulation.verdict import Verdict
+from tests.simulation.virtual_time import Process, VirtualTime
+from tiles.log.base import CanvasInfo, Commit, SessionCount
+from tiles.recovery import recover
+
+DAY_MS = 24 * 60 * 60 * 1000
+HOUR_S = 3600
+
+
+class Nobody:
+    """A listener that only lets the log write."""
+
+    def durable(self, ticket: int) -> None:
+        """See :meth:`tiles.log.base.Listener.durable`."""
+
+    def trouble(self, error: Exception | None) -> None:
+        """See :meth:`tiles.log.base.Listener.trouble`."""
+
+
+def test_counts_are_kept_for_their_days() -> None:
+    """ONCE-6: at the start and while it runs, each when its time has come."""
+    time = VirtualTime(Verdict())
+    process = Process(time, random.Random(1), tick_s=1e-6)
+    store = MemoryStore(CanvasInfo(100, 100))
+    before = MemoryLog(store, schedule=time.do_after, delay_s=0.001)
+    before.open()
+    before.start(Nobody())
+    seen_days = {b"a" * 16: 69, b"b" * 16: 71, b"c" * 16: 99}
+    counts = [SessionCount(id, 5, (), day * DAY_MS) for id, day in seen_days.items()]
+    before.append(Commit(1, (), counts))
+    time.run(time.now + 1)
+    before.close(1)
+
+    log = MemoryLog(store, schedule=time.do_after, delay_s=0.001)
+    recovered = log.open()
+    canvas, unsaved = recover(log, recovered)
+    began = time.now
+
+    def now_ms() -> int:
+        # Day 100 at the start; then an hour of virtual time is a day.
+        return int((100 + (time.now - began) / HOUR_S) * DAY_MS)
+
+    settings = SETTINGS.model_copy(update={"session_keep_days": 30.0})
+    hub = Hub("main", log, recovered, canvas, unsaved, settings, process, process.offload, now_ms)
+    hub.start()
+    time.run(began + 1)
+    assert [log.session(id) is not None for id in seen_days] == [False, True, True]
+    time.run(began + 2 * HOUR_S + 1)
+    assert [log.session(id) is not None for id in seen_days] == [False, False, True]
