@@ -213,7 +213,7 @@ class Link:
 
     def reset(self) -> None:
         """Both ends learn at once that it is over; what was under way is lost."""
-        self._up_cut = self._down_cut = self._world.now
+        self._cut(up_s=0, down_s=0)
         self._server_loses()
         self._client_ends(ABNORMAL)
 
@@ -223,15 +223,14 @@ class Link:
         Some of what it had sent still arrives, up to ``late_s`` late.
         """
         self._up_held_until = self._world.now + self._rng.uniform(0, late_s)
-        self._up_cut = self._world.now + self._rng.uniform(0, 2 * self.profile.latency_s)
+        self._cut(up_s=self._rng.uniform(0, 2 * self.profile.latency_s), down_s=0)
         self._stalled_until = float("inf")
         self._world.after(HEARTBEAT_S, self._server_loses)
         self._client_ends(ABNORMAL)
 
     def go_deaf(self) -> None:
         """The server is gone, and the client doesn't know."""
-        self._up_cut = self._world.now
-        self._down_cut = self._world.now + self._rng.uniform(0, self.profile.latency_s)
+        self._cut(up_s=0, down_s=self._rng.uniform(0, self.profile.latency_s))
         self._server_loses()
 
     def crash(self) -> None:
@@ -239,8 +238,13 @@ class Link:
         self._server_closed = True
         self._session = None
         self._down.clear()
-        self._down_cut = self._world.now + self._rng.uniform(0, 2 * self.profile.latency_s)
+        self._cut(up_s=0, down_s=self._rng.uniform(0, 2 * self.profile.latency_s))
         self._world.after(2 * self.profile.latency_s, self._client_ends, ABNORMAL)
+
+    def _cut(self, *, up_s: float, down_s: float) -> None:
+        """What should arrive later than that is lost; a line that is cut doesn't heal."""
+        self._up_cut = min(self._up_cut, self._world.now + up_s)
+        self._down_cut = min(self._down_cut, self._world.now + down_s)
 
     def _server_loses(self) -> None:
         self._server_closed = True

@@ -8,6 +8,7 @@ from protocol.messages import Ack
 from server.fanout import Fanout
 from server.feed import Feed
 from server.identity import Identity
+from server.outbox import Outbox
 from server.reception import Reception
 from server.session import Session
 from server.viewing import Viewing
@@ -130,6 +131,10 @@ class UnfencedReception(Reception):
         super()._attach(session, identity)
 
 
+def keep_cursors(outbox: Outbox, box: Rectangle) -> None:
+    """Leaves in the outbox a cursor that the viewport has moved away from."""
+
+
 class Mutant(NamedTuple):
     """What is replaced, by what, and the rules that it breaks: each alone must find it."""
 
@@ -164,5 +169,10 @@ MUTANTS = (
     Mutant("snapshots for drawing", {"server.hub.Fanout": SnapshotFanout}, ("FAN-4",)),
     Mutant("an early ACK", {"server.identity.Identity": EagerIdentity}, ("ACK-2",)),
     Mutant("an early WELCOME", {"server.hub.Reception": EagerReception}, ("ONCE-3",)),
+    Mutant(
+        "a cursor that waited",
+        {"server.outbox.Outbox.drop_cursors_outside": keep_cursors},
+        ("AWR-1",),
+    ),
     Mutant("no fence", {"server.hub.Reception": UnfencedReception}, ("ONCE-1",)),
 )

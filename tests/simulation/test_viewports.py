@@ -12,11 +12,9 @@ MANY = Plan(people=200, seconds=12, pause_s=0.5, hotspots=2)
 FEW = Plan(people=8, seconds=15, pause_s=0.1, crashes=2, restarts=2, troubles=3)
 QUIET = Plan(people=40, seconds=15, pause_s=0.2, crashes=0, restarts=0, troubles=0, visits=0)
 MANY_SEEDS = (1, 2)
-
 FAILED_ONCE = (
-    47,  # a SEEN that waited for a slow line came after the one followed had forbidden it
-    93,  # a CURSOR that waited for the flush came after the viewport had moved away from it
-    191,  # a half-open line counted as somebody
+    24,  # an older connection's late HELLO took the session from the newer one: 4409, for good
+    1325,  # a line that was cut twice went on after the second cut
 )
 """Seeds of FEW that found something once."""
 
@@ -42,7 +40,7 @@ def test_many_people(seed: int) -> None:
     (CLK-1) and stand still (CLK-2). ACKs and REJECTs hold (ACK-1, ACK-2), work is drawn exactly
     once (ONCE-1), under fences (ONCE-2, ONCE-3), and what can't be drawn is refused as the oracle
     would (RAS-3). Cursors and presence reach whom they concern (AWR-1, AWR-2, AWR-3, AWR-4).
-    Strangers who break the protocol are closed (SES-1, SES-2, SES-3) and disturb nobody (SES-8);
+    Strangers who break the protocol are closed (SES-1, SES-2) and disturb nobody (SES-8);
     who leaves is gone (SES-5); a start equals the fold of the log (REC-1, LOG-4).
     """
     World(MANY, seed).run()
@@ -57,7 +55,7 @@ def test_few_people(few_seed: int) -> None:
 @pytest.mark.simulation
 @pytest.mark.parametrize("seed", FAILED_ONCE)
 def test_seeds_that_failed_once(seed: int) -> None:
-    """What was found once stays found (AWR-1, AWR-4)."""
+    """What was found once stays mended (ONCE-2)."""
     World(FEW, seed).run()
 
 

@@ -269,7 +269,7 @@ class World:
     def _rest(self) -> None:
         """Nobody does anything new: everybody's view and work must come to be complete."""
         self.quiet = True
-        self.time.run(self.time.now + 60, lambda: all(person.settled for person in self.people))
+        self.time.run(self.time.now + 240, lambda: all(person.settled for person in self.people))
         late = [person for person in self.people if not person.settled]
         for person in late[:3]:
             core = person.core
