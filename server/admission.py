@@ -112,8 +112,9 @@ class Admission:
 
     def admit_paints(self, message: Drawing, paints: list[Paint]) -> None:
         """Hold an inflated PATCH to the palette; may be called in any thread."""
-        if self._palette is None or not isinstance(message, Patch):
+        palette = self._palette  # may change meanwhile on the loop
+        if palette is None or not isinstance(message, Patch):
             return
         for paint in paints:
-            if not np.isin(pack_colours(paint.colour), self._palette).all():
+            if not np.isin(pack_colours(paint.colour), palette).all():
                 raise DrawError(RejectCode.NOT_IN_PALETTE)

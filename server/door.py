@@ -51,16 +51,14 @@ class Door:
         """How many are connected."""
         return self._by_address.total()
 
-    def refuses_upgrade(self, scope: Scope) -> int | None:
-        """The HTTP status that answers the upgrade, or ``None`` to let it in."""
-        if self._find_hub(scope["path_params"]["canvas"]) is None:
-            return 404
+    def admits_origin(self, scope: Scope) -> bool:
+        """Whether the page that asks for the upgrade, if it is one, may connect."""
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         if origin is None or "*" in self._settings.allow_origin:
-            return None
+            return True
         own = urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-        return None if own or origin.lower() in self._settings.allow_origin else 403
+        return own or origin.lower() in self._settings.allow_origin
 
     def enter(self, scope: Scope, line: Line) -> "Session":
         """A session for an accepted connection; :meth:`left` must follow.

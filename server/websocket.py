@@ -214,7 +214,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
 
 class WebSocketEndpoint:
-    """The ASGI application at ``/c/{canvas}/ws``."""
+    """The ASGI application at ``/c/{canvas}/ws``, for canvases that there are."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
@@ -223,9 +223,8 @@ class WebSocketEndpoint:
         """Serve one connection from its upgrade to its end."""
         await receive()
         line = cast("WebSocketLine", scope["extensions"][EXTENSION])
-        status = self._door.refuses_upgrade(scope)
-        if status is not None:
-            await _answer(send, status)
+        if not self._door.admits_origin(scope):
+            await _forbid(send)
             return
         offered = scope["subprotocols"]
         await send(
@@ -268,9 +267,8 @@ class WebSocketEndpoint:
             self._door.left(scope)
 
 
-async def _answer(send: Send, status: int) -> None:
-    """Refuse the upgrade with an HTTP status."""
-    body = b"" if status == 403 else b"There is no such canvas.\n"  # noqa: PLR2004
+async def _forbid(send: Send) -> None:
+    """Refuse the upgrade with 403."""
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
+    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b""})
