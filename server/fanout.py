@@ -14,6 +14,7 @@ from protocol.messages import Clock
 from protocol.session import State
 from server.feed import Feed
 from server.session import Session, Wanted
+from server.snapshotting import Snapshotting
 
 if TYPE_CHECKING:
     from server.hub import Hub
@@ -22,8 +23,6 @@ logger = logging.getLogger(__name__)
 
 _SLICE_S = 0.004
 """Time that one flush gives to changing viewports and to snapshots."""
-_PYRAMID_STEPS = 64
-"""Overview tiles that one flush computes for one session."""
 
 
 class Fanout:
@@ -36,6 +35,7 @@ class Fanout:
         self._submit = submit
         self._view_changed = view_changed
         self._feed = Feed()
+        self._snapshotting = Snapshotting(hub)
         self._due: dict[Session, None] = {}
         self._looking: dict[Session, None] = {}
         self._scheduled = False
@@ -137,7 +137,7 @@ class Fanout:
 
     def _write(self, session: Session, deadline: float) -> None:
         outbox, view = session.outbox, session.view
-        tiles = self._snapshots(session, deadline)
+        tiles = self._snapshotting.take(session, deadline)
         if not view.stale and (tiles or session.answering):
             session.answering = False
             outbox.clock_due = True
@@ -150,26 +150,6 @@ class Fanout:
         outbox.write(tiles, self._hub.scheduler.time())
         if view.stale and not outbox.behind:
             self.due(session)
-
-    def _snapshots(self, session: Session, deadline: float) -> list[bytes]:
-        """Stale tiles become live: their TILEs, nearest the centre first, as many as there is room.
-
-        At least one, if it can be had, so that every session gets on; more until ``deadline``.
-        """
-        hub = self._hub
-        tiles: list[bytes] = []
-        room = hub.settings.slow_reader_bytes
-        while room > 0:
-            tile = session.view.next_owed()
-            if tile is None or not hub.pyramid.advance(tile, _PYRAMID_STEPS):
-                break
-            data = encode(hub.snapshots.tile(tile, hub.seq))
-            hub.viewing.settle(session, tile)
-            tiles.append(data)
-            room -= len(data)
-            if hub.scheduler.time() > deadline:
-                break
-        return tiles
 
     def _start_over(self, session: Session) -> None:
         """Something failed: send every tile of the session's viewport afresh."""
