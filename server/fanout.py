@@ -9,7 +9,6 @@ from collections.abc import Callable
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from protocol.codec import encode
 from protocol.messages import Clock
 from protocol.session import State
 from server.feed import Feed
