@@ -12,10 +12,12 @@ from typing import cast
 from protocol.errors import ProtocolError
 from protocol.messages import (
     FIRST_SKIPPABLE_TYPE,
+    PIXEL_BYTES,
     SESSION_BYTES,
     TABLE,
     U64_MAX,
     Message,
+    PixelRun,
     Viewport,
 )
 from protocol.types import Blob, Items, Layout, Scalar, Sender, Text
@@ -93,6 +95,8 @@ class _Codec:
 
 
 _CODECS = [_Codec(layout) for layout in TABLE]
+_PIXEL_TYPE = 0
+_PIXEL_TYPES = bytes((_PIXEL_TYPE,))
 _BY_MESSAGE = {codec.layout.message: codec for codec in _CODECS}
 _BY_SENDER = {
     sender: {codec.layout.number: codec for codec in _CODECS if sender in codec.layout.sender}
@@ -114,16 +118,47 @@ def decode(frame: bytes, sender: Sender) -> list[Message]:
     messages: list[Message] = []
     at = 0
     while at < len(frame):
-        kind = frame[at]
-        codec = codecs.get(kind)
-        if codec is None:
-            at = _skip(frame, at)
-            continue
-        message, at = codec.decode(frame, at + 1)
-        if isinstance(message, Viewport) and (message.x0 > message.x1 or message.y0 > message.y1):
-            raise ProtocolError("the VIEWPORT is inverted")
-        messages.append(message)
+        message, at = _decode_one(frame, at, codecs)
+        if message is not None:
+            messages.append(message)
     return messages
+
+
+def decode_runs(frame: bytes, sender: Sender, run_min: int = 2) -> list[Message | PixelRun]:
+    """The same as :func:`decode`, but ``run_min`` or more consecutive PIXELs come as one run.
+
+    Raises :class:`ProtocolError` as :func:`decode` does.
+    """
+    if not frame:
+        raise ProtocolError("the frame is empty")
+    codecs = _BY_SENDER[sender]
+    messages: list[Message | PixelRun] = []
+    at = 0
+    while at < len(frame):
+        if frame[at] == _PIXEL_TYPE:
+            # Every eighth byte is a type as long as all before it were those of PIXELs.
+            types = frame[at : len(frame) - PIXEL_BYTES + 1 : PIXEL_BYTES]
+            run = len(types) - len(types.lstrip(_PIXEL_TYPES))
+            if run >= run_min:
+                end = at + run * PIXEL_BYTES
+                messages.append(PixelRun(frame[at:end]))
+                at = end
+                continue
+        message, at = _decode_one(frame, at, codecs)
+        if message is not None:
+            messages.append(message)
+    return messages
+
+
+def _decode_one(frame: bytes, at: int, codecs: dict[int, _Codec]) -> tuple[Message | None, int]:
+    """The message that starts at ``at``, or ``None`` for one to be skipped, and where it ends."""
+    codec = codecs.get(frame[at])
+    if codec is None:
+        return None, _skip(frame, at)
+    message, end = codec.decode(frame, at + 1)
+    if isinstance(message, Viewport) and (message.x0 > message.x1 or message.y0 > message.y1):
+        raise ProtocolError("the VIEWPORT is inverted")
+    return message, end
 
 
 def _skip(frame: bytes, at: int) -> int:

@@ -42,6 +42,20 @@ class Pixel:
     b: int
 
 
+PIXEL_BYTES = 8
+"""The length of a PIXEL message."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRun:
+    """Consecutive PIXEL messages of one frame, as they stand in it: ``PIXEL_BYTES`` each."""
+
+    data: bytes
+
+    def __len__(self) -> int:
+        return len(self.data) // PIXEL_BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class Stroke:
     """A polyline stamped with a disc ``size`` pixels across; ``points`` are (x, y)."""

@@ -1,6 +1,6 @@
 """The states of a session's connection as a table; all transitions live in this file."""
 
-from enum import Enum
+from enum import StrEnum
 
 from protocol.errors import ProtocolError
 from protocol.messages import (
@@ -17,7 +17,7 @@ from protocol.messages import (
 )
 
 
-class State(Enum):
+class State(StrEnum):
     """Where a connection stands, as the server sees it."""
 
     AWAITING_HELLO = "awaiting hello"
@@ -30,7 +30,7 @@ class State(Enum):
     """A close frame is sent or the line is gone. What still comes is ignored."""
 
 
-class Event(Enum):
+class Event(StrEnum):
     """What moves a connection on besides the client's messages."""
 
     WELCOMED = "welcomed"

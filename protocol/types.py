@@ -1,11 +1,11 @@
 """The words in which the message table is written: who sends a message, and its layout."""
 
 from dataclasses import dataclass
-from enum import Enum, Flag
+from enum import Enum, IntFlag
 from typing import Any
 
 
-class Sender(Flag):
+class Sender(IntFlag):
     """Who may send a message; a frame is decoded for exactly one of the two."""
 
     CLIENT = 1

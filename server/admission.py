@@ -10,6 +10,7 @@ from protocol.errors import RejectCode
 from protocol.messages import NO_LIMIT, Budget, Drawing, Patch
 from server.roles import Role
 from tiles.log.base import CanvasInfo
+from tiles.pixel_run import Pixels
 from tiles.raster import DrawError, DrawLimits, Paint, check
 
 
@@ -50,6 +51,10 @@ class Bucket:
         missing = pixels - self._refilled(now)
         if missing > 0:
             raise OverBudget(max(1, math.ceil(1000 * missing / self._rate.refill)))
+
+    def holds(self, pixels: int, now: float) -> bool:
+        """Whether that many can be taken now."""
+        return self.unlimited or pixels <= self._refilled(now)
 
     def take(self, pixels: int, now: float) -> None:
         """Take what :meth:`require` allowed."""
@@ -109,6 +114,25 @@ class Admission:
             raise DrawError(RejectCode.NOT_IN_PALETTE)
         bucket.require(pixels, now)
         return pixels
+
+    def admits_all(
+        self, pixels: Pixels, role: Role, read_only: bool, bucket: Bucket, now: float
+    ) -> bool:
+        """Whether every pixel of a run may be drawn, as :meth:`admit` would say of each."""
+        _, _, right, bottom = pixels.bounds
+        return (
+            right < self._info.width
+            and bottom < self._info.height
+            and role >= (Role.MODERATOR if self._info.frozen else Role.PAINTER)
+            and not read_only
+            and self._holds(pixels.colours)
+            and bucket.holds(len(pixels), now)
+        )
+
+    def _holds(self, colours: npt.NDArray[Any]) -> bool:
+        """Whether all of the (…, 3) colours are in the palette, if there is one."""
+        palette = self._palette
+        return palette is None or bool(np.isin(pack_colours(colours), palette).all())
 
     def admit_paints(self, message: Drawing, paints: list[Paint]) -> None:
         """Hold an inflated PATCH to the palette; may be called in any thread."""

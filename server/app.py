@@ -15,10 +15,12 @@ from server.canvases import Canvases
 from server.datafolder import DataFolder
 from server.door import Door
 from server.http import admin, facts, pages, reference, region, tilejson, tiles
+from server.http.answer import Answer
 from server.http.context import Context
 from server.http.large_answer import Outgoing
 from server.http.middleware import CommonAnswers
 from server.http.regions import RegionImages
+from server.http.tile_answers import answer_at_once
 from server.http.tile_images import TileImages
 from server.http.workshop import Workshop
 from server.settings import Settings
@@ -30,8 +32,8 @@ _DESCRIPTION = "Live, shared pixel canvases as tiles. Errors are `application/pr
 _OUTGOING_MAX_BYTES = 128 * 1024 * 1024
 """Region images on their way to their readers, in bytes; one more may be begun below that."""
 _ROUTERS = (
-    facts.router,
     tiles.router,
+    facts.router,
     region.router,
     tilejson.router,
     admin.router,
@@ -40,13 +42,27 @@ _ROUTERS = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+class Application(FastAPI):
+    """The routes, and beside them the answers that need none."""
+
+    def answer_at_once(self, scope: Scope) -> Answer | None:
+        """What the routes would answer, if that is known (:mod:`server.http.tile_answers`)."""
+        return answer_at_once(self.context, scope)
+
+    @property
+    def context(self) -> Context:
+        """What every route works with."""
+        context: Context = self.state.context
+        return context
+
+
+def create_app(settings: Settings) -> Application:
     """The application. Its lifespan holds the data folder and opens the canvases.
 
     Starting it raises :class:`server.datafolder.DataFolderError` if the folder can't be had. The
     canvases are opened while requests are answered already; ``app.state.opening`` is that task.
     """
-    app = FastAPI(
+    app = Application(
         title="Tilecast",
         version=importlib.metadata.version("tilecast"),
         description=_DESCRIPTION,

@@ -1,10 +1,10 @@
 """Cursors, presence and following: who hears of whom. Nothing of it is stored.
 
 A session hears of at most ``max_cursors`` others: those whose viewport overlaps its own, and those
-whose cursor is in it.
+whose cursor is in it. Cursors go out in rounds; the dearer a round was, the later the next begins.
 """
 
-from itertools import chain
+from collections.abc import Iterator
 
 from protocol.codec import encode
 from protocol.messages import (
@@ -16,14 +16,20 @@ from protocol.messages import (
     PresenceSet,
     Seen,
 )
+from protocol.session import State
 from server.line import Scheduler
 from server.session import Session
 from server.viewing import Viewing
 from tiles.geometry import overlap
+from tiles.subscriptions import Areas
 
 ANONYMOUS = PresenceSet(128, 128, 128, "")
 """What is told of a client that has said nothing about itself."""
-_REVIEWS_PER_TURN = 64
+_TURN_MAX_S = 0.002
+_REVIEWS_S = 0.1
+"""Shortest time between two looks at who hears of whom, while viewports move."""
+_REST = 4
+"""A round is followed by a pause of so many times what it took."""
 
 
 class Awareness:
@@ -42,18 +48,30 @@ class Awareness:
         self._max_cursors = max_cursors
         self._interval_s = cursor_interval_s
         self._linger_s = linger_s
+        self._roomy: Areas[Session] = Areas()
+        """The viewports of those that hear of fewer others than they may."""
         self._moved: dict[Session, None] = {}
+        self._moving: dict[Session, tuple[int, int, int, bytes]] = {}
+        """What the round under way tells: client, x, y, and the CURSOR."""
+        self._hearers: dict[Session, None] = {}
+        """Who has still to get some of them."""
         self._unreviewed: dict[Session, None] = {}
         self._leaving: dict[tuple[Session, Session], float] = {}
+        """Pairs that hear of each other and don't overlap, and until when."""
         self._followers: dict[int, set[Session]] = {}
-        self._last_round = 0.0
+        self._next_round = 0.0
+        self._next_reviews = 0.0
+        self._began = 0.0
+        self._steps: Iterator[None] = iter(())
+        self._took = 0.0
         self._scheduled = False
 
     def move(self, session: Session, cursor: CursorMove) -> None:
         """A client's pointer moved; the latest place counts."""
         session.cursor = cursor
         self._moved[session] = None
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def introduce(self, session: Session, presence: PresenceSet) -> None:
         """A client said its name and colour."""
@@ -74,6 +92,7 @@ class Awareness:
         self._unreviewed[session] = None
         if session.view.box is not None:
             session.outbox.drop_cursors_outside(session.view.box)
+            self._note_room(session)
         for follower in self._followers.get(session.client, ()):
             self._show(follower, session)
         self._schedule()
@@ -104,7 +123,10 @@ class Awareness:
         """The session ended: whoever heard of it is told."""
         self.unfollow(session)
         self._moved.pop(session, None)
+        self._moving.pop(session, None)
+        self._hearers.pop(session, None)
         self._unreviewed.pop(session, None)
+        self._roomy.drop(session.client)
         for hearer in list(session.heard_by):
             self._forget(hearer, session)
         for heard in list(session.hears):
@@ -116,7 +138,10 @@ class Awareness:
         """Whether any set here still holds the session: for recounts."""
         return (
             session in self._moved
+            or session in self._moving
+            or session in self._hearers
             or session in self._unreviewed
+            or session.client in self._roomy
             or any(session in pair for pair in self._leaving)
             or any(session in followers for followers in self._followers.values())
         )
@@ -124,33 +149,94 @@ class Awareness:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            wait = self._last_round + self._interval_s - self._scheduler.time()
-            self._scheduler.call_later(max(0.0, wait), self._round)
+            wait = self._next_round - self._scheduler.time()
+            self._scheduler.call_later(max(0.0, wait), self._begin_round)
 
-    def _round(self) -> None:
-        now = self._last_round = self._scheduler.time()
+    def _begin_round(self) -> None:
+        self._began = self._scheduler.time()
+        self._took = 0.0
+        self._steps = self._round(self._began)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Do as much of the round as fits in one turn of the loop."""
+        started = self._scheduler.time()
+        for _ in self._steps:
+            if self._scheduler.time() - started > _TURN_MAX_S:
+                self._took += self._scheduler.time() - started
+                self._scheduler.call_soon(self._go_on)
+                return
+        now = self._scheduler.time()
+        self._took += now - started
+        self._next_round = max(self._began + self._interval_s, now + _REST * self._took)
         self._scheduled = False
-        for _ in range(min(_REVIEWS_PER_TURN, len(self._unreviewed))):
-            session = next(iter(self._unreviewed))
-            del self._unreviewed[session]
-            self._review(session, now)
-        moved, self._moved = self._moved, {}
-        for session in moved:
-            self._spread(session, now)
+        if self._moved or self._unreviewed or self._leaving:
+            self._schedule()
+
+    def _round(self, now: float) -> Iterator[None]:
+        """One round that began at ``now``, in steps of well under a millisecond."""
+        if now >= self._next_reviews:
+            self._next_reviews = now + _REVIEWS_S
+            unreviewed, self._unreviewed = self._unreviewed, {}
+            while unreviewed:
+                self._review(unreviewed.popitem()[0], now)
+                yield
         while self._leaving:
             pair, due = next(iter(self._leaving.items()))
             if due > now:
                 break
             del self._leaving[pair]
             self._forget(*pair)
-        if self._unreviewed or self._leaving:
-            self._schedule()
+            yield
+        moved, self._moved = self._moved, {}
+        while moved:
+            self._collect(moved.popitem()[0], now)
+            yield
+        while self._hearers:
+            self._deliver(self._hearers.popitem()[0], now)
+            yield
+        self._moving.clear()
+
+    def _collect(self, session: Session, now: float) -> None:
+        """Note a cursor that moved, and who hears of it."""
+        cursor = session.cursor
+        if cursor is None or session.state is not State.OPEN:
+            return  # it left while others were collected
+        message = Cursor(session.client, cursor.x, cursor.y, cursor.buttons)
+        self._moving[session] = session.client, cursor.x, cursor.y, encode(message)
+        spot = (cursor.x, cursor.y, cursor.x, cursor.y)
+        for hearer in self._roomy.overlapping(spot):
+            if hearer is not session and self._hear(hearer, session):
+                box = session.view.box
+                if box is None or not overlap(box, hearer.view.box or spot):
+                    self._leaving.setdefault((hearer, session), now + self._linger_s)
+        self._hearers.update(dict.fromkeys(session.heard_by))
+
+    def _deliver(self, hearer: Session, now: float) -> None:
+        """Send one session those of the cursors that are in its viewport."""
+        if hearer.view.box is None:
+            return
+        x0, y0, x1, y1 = hearer.view.box
+        cursors, moving, leaving = hearer.outbox.cursors, self._moving, self._leaving
+        for heard in hearer.hears:
+            told = moving.get(heard)
+            if told is None:
+                continue
+            client, x, y, data = told
+            if x0 <= x <= x1 and y0 <= y <= y1:
+                cursors[client] = x, y, data
+                if leaving and leaving.pop((hearer, heard), None) is not None:
+                    leaving[hearer, heard] = now + self._linger_s
+        if cursors:
+            hearer.wake()
 
     def _review(self, session: Session, now: float) -> None:
         """Bring who hears of whom in line with a session's new viewport."""
         box = session.view.box
-        for other in chain(list(session.hears), session.heard_by):
+        for other in session.hears | session.heard_by:
             apart = box is None or other.view.box is None or not overlap(box, other.view.box)
+            if not apart and not self._leaving:
+                continue
             for pair in ((session, other), (other, session)):
                 if not apart:
                     self._leaving.pop(pair, None)
@@ -158,29 +244,13 @@ class Awareness:
                     self._leaving[pair] = now + self._linger_s
         if box is None:
             return
-        for other in self._viewing.areas.overlapping(box):
-            if other is not session:
-                self._hear(session, other)
+        for other in self._roomy.overlapping(box):
+            if other is not session and session not in other.hears:
                 self._hear(other, session)
-
-    def _spread(self, session: Session, now: float) -> None:
-        """Send a cursor to those whose viewport holds it."""
-        cursor = session.cursor
-        if cursor is None:
-            return
-        data = encode(Cursor(session.client, cursor.x, cursor.y, cursor.buttons))
-        spot = (cursor.x, cursor.y, cursor.x, cursor.y)
-        for hearer in self._viewing.areas.overlapping(spot):
-            if hearer is session or not self._hear(hearer, session):
-                continue
-            hearer.outbox.cursors[session.client] = (cursor.x, cursor.y, data)
-            hearer.wake()
-            pair = (hearer, session)
-            away = session.view.box is None or not overlap(
-                session.view.box, hearer.view.box or spot
-            )
-            if self._leaving.pop(pair, None) is not None or away:
-                self._leaving[pair] = now + self._linger_s
+        if len(session.hears) < self._max_cursors:
+            for other in self._viewing.neighbours(session):
+                if other not in session.hears and not self._hear(session, other):
+                    break
 
     def _hear(self, hearer: Session, heard: Session) -> bool:
         """Let ``hearer`` hear of ``heard``, if it has room; whether it does."""
@@ -190,6 +260,8 @@ class Awareness:
             return False
         hearer.hears.add(heard)
         heard.heard_by.add(hearer)
+        if len(hearer.hears) == self._max_cursors:
+            self._roomy.drop(hearer.client)
         self._tell(hearer, heard, PRESENCE_HERE)
         return True
 
@@ -201,8 +273,14 @@ class Awareness:
         hearer.outbox.cursors.pop(heard.client, None)
         self._tell(hearer, heard, PRESENCE_GONE)
         if len(hearer.hears) == self._max_cursors - 1:
+            self._note_room(hearer)
             self._unreviewed[hearer] = None
             self._schedule()
+
+    def _note_room(self, session: Session) -> None:
+        """The session, if it has room for another, can be found by where it looks."""
+        if session.view.box is not None and len(session.hears) < self._max_cursors:
+            self._roomy.put(session.client, session, session.view.box)
 
     def _tell(self, hearer: Session, about: Session, event: int) -> None:
         who = about.presence

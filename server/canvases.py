@@ -9,17 +9,19 @@ from contextlib import suppress
 from server.datafolder import DataFolder, DataFolderError, ExistsError
 from server.hub import Hub
 from server.image_import import Picture, draw_picture
+from server.memory import Memory
 from server.schemas import CanvasChange
 from server.settings import Settings
 from server.threads import LoopOffload, run_in_daemon
-from tiles.canvas import Canvas
-from tiles.deflate import InflateError
 from tiles.log.base import CanvasInfo, Log, LogError, Recovered
+from tiles.pyramid import Pyramid
 from tiles.recovery import recover
 
 logger = logging.getLogger(__name__)
 
 _OFFLOAD_THREADS = 2
+_READING_THREADS = 2
+"""Threads of their own, so that a disk that hangs holds up nobody but those who wait for it."""
 
 
 class Canvases:
@@ -32,6 +34,8 @@ class Canvases:
         self._logs: dict[str, Log] = {}
         self._changing = asyncio.Lock()
         self._offload: LoopOffload | None = None
+        self._reading: LoopOffload | None = None
+        self._memory: Memory | None = None
         self.ready = False
         """Whether every canvas is up, and none is on its way down."""
         self.stopping = False
@@ -55,7 +59,10 @@ class Canvases:
         Raises :class:`server.datafolder.DataFolderError`; then none stays open.
         """
         settings = self._settings
-        self._offload = LoopOffload(asyncio.get_running_loop(), _OFFLOAD_THREADS)
+        loop = asyncio.get_running_loop()
+        self._offload = LoopOffload(loop, _OFFLOAD_THREADS)
+        self._reading = LoopOffload(loop, _READING_THREADS)
+        self._memory = Memory(settings.memory_budget_bytes, loop)
         try:
             if self.default not in self.folder.names():
                 info = CanvasInfo(settings.width, settings.height, settings.background)
@@ -97,15 +104,16 @@ class Canvases:
         for name, result in zip(hubs, results, strict=True):
             if isinstance(result, BaseException):
                 logger.error("canvas %s could not be stopped", name, exc_info=result)
-        if self._offload is not None:
-            self._offload.close()
+        for offload in (self._offload, self._reading):
+            if offload is not None:
+                offload.close()
 
     async def _open_one(self, name: str) -> None:
-        log = self.folder.log(name)
+        log = self.folder.log(name, self._settings.commit_interval_ms / 1000)
         started = time.monotonic()
         try:
-            recovered, canvas, unsaved = await run_in_daemon(lambda: _recover(log))
-        except (LogError, InflateError) as error:
+            recovered, pyramid = await run_in_daemon(lambda: _recover(log))
+        except LogError as error:
             raise DataFolderError(f"the canvas {name} can't be opened: {error}") from error
         if self.stopping:
             log.close(0)
@@ -113,40 +121,42 @@ class Canvases:
         for note in recovered.notes:
             logger.warning("canvas %s: %s", name, note)
         logger.info(
-            "canvas %s: %d × %d, seq %d, %d tiles, opened in %.2f s",
+            "canvas %s: %d × %d, seq %d, %d messages replayed, opened in %.2f s",
             name,
-            canvas.width,
-            canvas.height,
+            recovered.info.width,
+            recovered.info.height,
             recovered.seq,
-            len(canvas),
+            recovered.seq - recovered.checkpoint_seq,
             time.monotonic() - started,
         )
         assert self._offload is not None, "canvases are opened after open()"
+        assert self._memory is not None
         hub = Hub(
             name,
             log,
             recovered,
-            canvas,
-            unsaved,
+            pyramid,
+            self._memory,
             self._settings,
             asyncio.get_running_loop(),
             self._offload,
             _now_ms,
+            self._reading,
         )
         hub.start()
         self._hubs[name] = hub
         self._logs[name] = log
 
 
-def _recover(log: Log) -> tuple[Recovered, Canvas, set[int]]:
+def _recover(log: Log) -> tuple[Recovered, Pyramid]:
     recovered = log.open()
     try:
-        canvas, unsaved = recover(log, recovered)
+        pyramid = recover(log, recovered)
     except BaseException:
         with suppress(LogError):
             log.close(0)
         raise
-    return recovered, canvas, unsaved
+    return recovered, pyramid
 
 
 def make(folder: DataFolder, name: str, info: CanvasInfo, image: bytes | None) -> None:

@@ -80,9 +80,9 @@ class DataFolder:
         found = (file.name.removesuffix(_SUFFIX) for file in self.path.glob(f"*{_SUFFIX}"))
         return sorted(name for name in found if CANVAS_NAME.fullmatch(name))
 
-    def log(self, name: str) -> SqliteLog:
+    def log(self, name: str, commit_interval_s: float = 0.0) -> SqliteLog:
         """The log of a canvas, not yet open."""
-        return SqliteLog(self._file(name))
+        return SqliteLog(self._file(name), commit_interval_s=commit_interval_s)
 
     def create(
         self, name: str, info: CanvasInfo, fill: Callable[[SqliteLog], None] | None = None

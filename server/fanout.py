@@ -1,16 +1,19 @@
 """The flush: what was drawn goes to who is live on it, and each session gets one write.
 
 A flush comes on the next turn of the loop when the server is idle. Under load the next one waits as
-long as the last one took, up to a ceiling, so that more goes out with each write.
+long as the last one took, up to a ceiling, so that more goes out with each write: the write is the
+most of what it costs, however little is in it.
 """
 
 import logging
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Sequence
+from itertools import chain, compress
 from typing import TYPE_CHECKING
 
+from protocol.codec import encode
 from protocol.messages import Clock
 from protocol.session import State
+from server.audience import audiences
 from server.feed import Feed
 from server.session import Session, Wanted
 from server.snapshotting import Snapshotting
@@ -20,8 +23,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SHARED_MAX_BYTES = 128 * 1024
+"""Drawing of one flush that goes out as one frame, the same for all who get it."""
 _SLICE_S = 0.004
-"""Time that one flush gives to changing viewports and to snapshots."""
+"""Time that one flush gives to changing viewports, and to those that are due more than drawing."""
+_DRAWING_S = 0.008
+"""Time that one flush gives to writes of drawing alone."""
+_CHECK_EVERY = 32
+"""So many of these writes are made without a look at the clock."""
 
 
 class Fanout:
@@ -37,10 +46,12 @@ class Fanout:
         self._snapshotting = Snapshotting(hub)
         self._due: dict[Session, None] = {}
         self._looking: dict[Session, None] = {}
-        self._scheduled = False
+        self._busy = False
+        """A flush is about to come, or what it wrote is being sent."""
+        self._wanted = False
         self._next_flush = 0.0
 
-    def add(self, tiles: list[int], data: bytes) -> None:
+    def add(self, tiles: Sequence[int], data: bytes) -> None:
         """An encoded drawing message was ordered, and touches these level-0 tiles."""
         self._feed.add(tiles, data)
         self._schedule()
@@ -60,15 +71,17 @@ class Fanout:
         """The session ended."""
         self._due.pop(session, None)
         self._looking.pop(session, None)
+        self._snapshotting.leave(session)
 
     def holds(self, session: Session) -> bool:
         """Whether a session is still waited for: for recounts."""
         return session in self._due or session in self._looking
 
     def _schedule(self) -> None:
-        if self._scheduled:
+        self._wanted = True
+        if self._busy:
             return
-        self._scheduled = True
+        self._busy = True
         wait = self._next_flush - self._hub.scheduler.time()
         if wait > 0:
             self._hub.scheduler.call_later(wait, self._flush_on_time)
@@ -76,7 +89,7 @@ class Fanout:
             self._hub.scheduler.call_soon(self._flush_on_time)
 
     def _flush_on_time(self) -> None:
-        self._scheduled = False
+        self._wanted = False
         started = self._hub.scheduler.time()
         try:
             self.flush()
@@ -84,29 +97,52 @@ class Fanout:
             logger.exception("canvas %s: a flush failed; all tiles go afresh", self._hub.name)
             for session in list(self._hub.sessions):
                 self._start_over(session)
+        # The loop hands what was written to the system at the end of its turn.
+        self._hub.scheduler.call_soon(self._flushed, started)
+
+    def _flushed(self, started: float) -> None:
         ended = self._hub.scheduler.time()
         ceiling = self._hub.settings.flush_ceiling_ms / 1000
         self._next_flush = ended + min(ended - started, ceiling)
+        self._busy = False
+        if self._wanted:
+            self._schedule()
 
     def flush(self) -> None:
         """Deliver what was drawn since the last flush, and what sessions are owed."""
-        deadline = self._hub.scheduler.time() + _SLICE_S
-        self._change_views(deadline)
+        self._change_views()
         self._submit()
         self._distribute()
+        self._write_due()
+
+    def _write_due(self) -> None:
+        """Write to those that have something coming; whom there is no time for comes next."""
+        deadline = self._hub.scheduler.time() + _SLICE_S
         due, self._due = self._due, {}
-        for session in due:
+        while due:
+            session = next(iter(due))
+            del due[session]
             if session.state is State.OPEN and not session.outbox.behind:
                 try:
                     self._write(session, deadline)
                 except Exception:
                     logger.exception("a session could not be written to; its tiles go afresh")
                     self._start_over(session)
+            if self._hub.scheduler.time() > deadline:
+                break
+        if due:
+            self._due = due | self._due
+            self._schedule()
 
-    def _change_views(self, deadline: float) -> None:
-        while self._looking:
-            session = next(iter(self._looking))
-            del self._looking[session]
+    def _change_views(self) -> None:
+        deadline = self._hub.scheduler.time() + _SLICE_S
+        waiting, self._looking = self._looking, {}
+        while waiting:
+            session = next(iter(waiting))
+            del waiting[session]
+            if session.outbox.drawing:
+                self._looking[session] = None  # it was for the viewport that it still has
+                continue
             assert session.wanted is not None, "a session that looks wants a view"
             self._hub.viewing.change(session, session.wanted, self._hub.seq)
             session.wanted = None
@@ -115,29 +151,63 @@ class Fanout:
             self.due(session)
             if self._hub.scheduler.time() > deadline:
                 break
+        if waiting or self._looking:
+            self._looking = waiting | self._looking
+            self._schedule()
 
     def _distribute(self) -> None:
-        viewing = self._hub.viewing
-        for tiles, data in self._feed.take():
-            if len(tiles) == 1:
-                audience = viewing.live.of(tiles[0])
-            else:
-                audience = set(chain.from_iterable(map(viewing.live.of, tiles)))
-            behind = []
-            for session in audience:
-                if session.outbox.behind:
-                    behind.append(session)
-                else:
-                    session.outbox.drawing.append(data)
-                    self._due[session] = None
-            for session in behind:
-                for tile in tiles:
-                    viewing.owe(session, tile)
+        """Send to each session what touches its live tiles; who gets the same shares the bytes."""
+        pieces = list(self._feed.take())
+        if not pieces:
+            return
+        viewing, due = self._hub.viewing, self._due
+        now = self._hub.scheduler.time()
+        written, hurried = 0, False
+        touched = [tiles for tiles, _ in pieces]
+        parts = [data for _, data in pieces]
+        clocks: dict[int, tuple[Clock, bytes]] = {}
+        for chosen, slots in audiences(touched, viewing.live, len(viewing.slots)):
+            drawing = b"".join(compress(parts, chosen))
+            large = len(drawing) > _SHARED_MAX_BYTES
+            shared: dict[int, tuple[Clock, bytes]] = {}
+            for slot in slots:
+                session = viewing.slots[slot]
+                assert session is not None, "who is live on a tile has a slot"
+                outbox, view = session.outbox, session.view
+                if outbox.behind:
+                    for tile in chain.from_iterable(compress(touched, chosen)):
+                        viewing.owe(session, tile)
+                    continue
+                if hurried or large or view.stale or session in due:
+                    outbox.drawing.append(drawing)
+                    due[session] = None
+                    continue
+                written += 1
+                if not written % _CHECK_EVERY:
+                    hurried = self._hub.scheduler.time() > now + _DRAWING_S
+                told = shared.get(view.number)
+                if told is None:
+                    clock, ending = self._clock(view.number, clocks)
+                    told = shared[view.number] = clock, session.line.frame(drawing + ending)
+                outbox.clock, outbox.clock_at = told[0], now
+                try:
+                    session.line.write(told[1])
+                except Exception:
+                    logger.exception("a session could not be written to; its tiles go afresh")
+                    self._start_over(session)
+
+    def _clock(self, view: int, known: dict[int, tuple[Clock, bytes]]) -> tuple[Clock, bytes]:
+        """The CLOCK of this flush for a viewport of that number, made once."""
+        clock = known.get(view)
+        if clock is None:
+            message = Clock(view, self._hub.seq)
+            clock = known[view] = message, encode(message)
+        return clock
 
     def _write(self, session: Session, deadline: float) -> None:
         outbox, view = session.outbox, session.view
         tiles = self._snapshotting.take(session, deadline)
-        if not view.stale and (tiles or session.answering):
+        if self._snapshotting.answered(session) and (tiles or session.answering):
             session.answering = False
             outbox.clock_due = True
         if outbox.drawing or outbox.clock_due:
@@ -146,8 +216,11 @@ class Fanout:
                 outbox.clock = Clock(view.number, self._hub.seq)
         assert session.identity is not None, "an open session has said HELLO"
         outbox.ack = session.identity.ack()
+        if outbox.budget_due:
+            outbox.budget_due = False
+            outbox.budget = session.identity.bucket.budget(self._hub.scheduler.time())
         outbox.write(tiles, self._hub.scheduler.time())
-        if view.stale and not outbox.behind:
+        if view.stale and not outbox.behind and not self._snapshotting.waits(session):
             self.due(session)
 
     def _start_over(self, session: Session) -> None:

@@ -4,13 +4,13 @@ Messages that touch one tile are joined by tile, once for all its subscribers. O
 several tiles is a barrier: what came before it goes out before it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _PIECE_MAX_BYTES = 64 * 1024
 
-Segment = dict[int, bytearray]
+Segment = dict[int, bytes | bytearray]
 """Encoded messages by the one tile that they touch."""
-Barrier = tuple[list[int], bytes]
+Barrier = tuple[Sequence[int], bytes]
 """The tiles that a message touches, and its bytes."""
 
 
@@ -23,25 +23,33 @@ class Feed:
     def __bool__(self) -> bool:
         return bool(self._parts)
 
-    def add(self, tiles: list[int], data: bytes) -> None:
-        """One message, and the distinct tiles that it touches."""
+    def add(self, tiles: Sequence[int], data: bytes) -> None:
+        """One message, or several that touch one tile, and the distinct tiles touched."""
         if len(tiles) != 1:
             if tiles:
                 self._parts.append((tiles, data))
             return
         (tile,) = tiles
         last = self._parts[-1] if self._parts else None
-        if not isinstance(last, dict) or len(last.get(tile, b"")) > _PIECE_MAX_BYTES:
+        if not isinstance(last, dict):
             last = {}
             self._parts.append(last)
-        last.setdefault(tile, bytearray()).extend(data)
+        held = last.get(tile)
+        if held is None:
+            last[tile] = data
+        elif len(held) > _PIECE_MAX_BYTES:
+            self._parts.append({tile: data})
+        elif isinstance(held, bytearray):
+            held += data
+        else:
+            last[tile] = bytearray(held + data)
 
-    def take(self) -> Iterator[tuple[list[int], bytes]]:
+    def take(self) -> Iterator[tuple[Sequence[int], bytes]]:
         """What was collected, as (tiles, bytes for whoever is live on any of them); forgets it."""
         parts, self._parts = self._parts, []
         for part in parts:
             if isinstance(part, dict):
                 for tile, data in part.items():
-                    yield [tile], bytes(data)
+                    yield (tile,), bytes(data)
             else:
                 yield part

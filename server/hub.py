@@ -11,10 +11,12 @@ from collections.abc import Callable
 from protocol.codec import encode
 from protocol.errors import CloseCode, ProtocolError, RejectCode
 from protocol.messages import (
+    PIXEL_BYTES,
     CursorMove,
     Drawing,
     Follow,
     Hello,
+    PixelRun,
     PresenceSet,
     Reject,
     Viewport,
@@ -27,14 +29,16 @@ from server.fanout import Fanout
 from server.identity import Identity
 from server.journal import Journal, JournalListener
 from server.line import Line, Offload, Scheduler
+from server.memory import Member, Memory
 from server.overviews import Overviews
+from server.paging import Paging
 from server.reception import Reception
 from server.session import Session, Wanted
 from server.settings import Settings
 from server.viewing import Viewing
-from tiles.canvas import Canvas
-from tiles.geometry import clip, tile_range
+from tiles.geometry import Rectangle, clip, tile_range
 from tiles.log.base import Author, CanvasInfo, Log, Recovered
+from tiles.pixel_run import Pixels
 from tiles.pyramid import Pyramid
 from tiles.raster import DrawError, DrawLimits, Paint, bounds, rasterise
 from tiles.snapshot import Snapshots
@@ -60,23 +64,31 @@ class Hub:
         name: str,
         log: Log,
         recovered: Recovered,
-        canvas: Canvas,
-        unsaved: set[int],
+        pyramid: Pyramid,
+        memory: Memory,
         settings: Settings,
         scheduler: Scheduler,
         offload: Offload,
         now_ms: Callable[[], int],
+        reading: Offload | None = None,
     ) -> None:
         self.name = name
         self.info = recovered.info
-        self.canvas = canvas
+        self.canvas = pyramid.canvas
         self.epoch = recovered.epoch
         self.seq = recovered.seq
         self.settings = settings
         self.scheduler = scheduler
-        self.pyramid = Pyramid(canvas)
-        self.snapshots = Snapshots(self.pyramid, settings.snapshot_cache_bytes)
-        self.viewing = Viewing(self.pyramid)
+        self.pyramid = pyramid
+        self.snapshots = Snapshots(pyramid)
+        self.viewing = Viewing(pyramid)
+        self.paging = Paging(pyramid, log, scheduler, reading or offload)
+        self.overviews = Overviews(
+            self.viewing,
+            scheduler,
+            settings.overview_interval_ms / 1000,
+            settings.overview_bytes_per_second,
+        )
         self.sessions: set[Session] = set()
         self._log = log
         self._offload = offload
@@ -88,12 +100,20 @@ class Hub:
         )
         rate = Rate(settings.budget_pixels, settings.budget_refill)
         self._reception = Reception(self, log, self._journal, rate, scheduler, offload)
-        self._overviews = Overviews(
-            self.viewing, scheduler, self.pyramid.levels, settings.overview_interval_ms / 1000
-        )
+        self._memory = memory
+        self._held: dict[Session, None] = {}
+        """Sessions that drew while memory was tight: they go on when it no longer is."""
         self._checkpointer = Checkpointer(
-            canvas, unsaved, log, self._journal, offload, settings.checkpoint_step_tiles
+            pyramid,
+            log,
+            self._journal,
+            self.paging,
+            scheduler,
+            offload,
+            lambda: self.seq,
+            settings.checkpoint_step_tiles,
         )
+        self._overviews_saved = recovered.overviews
         self._awareness = Awareness(
             self.viewing,
             scheduler,
@@ -101,7 +121,7 @@ class Hub:
             settings.cursor_interval_ms / 1000,
             settings.presence_linger_ms / 1000,
         )
-        self._fanout = Fanout(self, self._journal.submit, self._awareness.view_changed)
+        self._fanout = Fanout(self, self._journal.submit, self._view_changed)
         self._stopping = False
 
     # -- life ----------------------------------------------------------------------------------
@@ -112,6 +132,11 @@ class Hub:
         self.scheduler.call_later(self._sweep_interval, self._sweep)
         self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)
         self._forget_sessions()
+        residents = self.pyramid.residents
+        self._memory.join(Member(residents, self._checkpointer.run, self._go_on_drawing))
+        self.paging.kick()
+        if not self._overviews_saved:
+            self._checkpointer.run()
 
     async def stop(self) -> None:
         """Tell everybody, write what is ordered, close: within the shutdown time."""
@@ -121,11 +146,13 @@ class Hub:
             if session.state is State.OPEN:
                 session.notify(1, "The server is restarting; your client comes back by itself.")
         self._fanout.flush()
+        self.paging.stop()
         for session in list(self.sessions):
             session.end(CloseCode.RESTARTING, "restarting")
         self._journal.submit()
         if not await asyncio.to_thread(self._log.close, self.settings.shutdown_timeout_s):
             logger.error("canvas %s: not everything could be written", self.name)
+        self._memory.leave(self.pyramid.residents)
 
     def change(self, info: CanvasInfo) -> None:
         """Title, palette or frozen changed, and are stored."""
@@ -160,6 +187,8 @@ class Hub:
             "epoch": self.epoch,
             "tiles": len(self.canvas),
             "overview_tiles": len(self.pyramid),
+            "memory_bytes": self.pyramid.residents.bytes,
+            "unsaved_tiles": len(self.pyramid.residents.unsaved),
             "identities": len(self._reception.identities),
             "read_only": self.read_only,
         }
@@ -179,6 +208,8 @@ class Hub:
         self._awareness.leave(session)
         self._fanout.leave(session)
         self._reception.leave(session)
+        self.overviews.leave(session)
+        self._held.pop(session, None)
 
     def due(self, session: Session) -> None:
         """Have the next flush look at the session."""
@@ -212,7 +243,8 @@ class Hub:
                     self._reject(session, DrawError(RejectCode.READ_ONLY))
                 else:
                     self._order(session, message, pixels, paints)
-                session.resume()
+                if session not in self._held:
+                    session.resume()
 
         def failed(error: Exception) -> None:
             if session.state is State.OPEN:
@@ -240,16 +272,62 @@ class Hub:
         tiles = self.canvas.paint(paints, self.seq)
         self.pyramid.mark(tiles)
         data = encode(message)
-        box = bounds(message, self.info.width, self.info.height)
-        identity.handled += 1
-        identity.handled_seq = self.seq
-        self._journal.draw(identity, session.author, self.seq, data, box)
         self._fanout.add(tiles, data)
-        self._overviews.touch(tiles)
-        self._checkpointer.touch(tiles)
+        box = bounds(message, self.info.width, self.info.height)
+        self._ordered(session, 1, self.seq, data, box, tiles)
+
+    def draw_run(self, session: Session, run: PixelRun) -> bool:
+        """Order and apply a run of pixels; False, with nothing done, if one can't be drawn."""
+        identity = session.identity
+        assert identity is not None, "only an open session draws"
+        now = self.scheduler.time()
+        pixels = Pixels(run)
+        if not self._admission.admits_all(
+            pixels, session.role, self.read_only, identity.bucket, now
+        ):
+            return False
+        identity.bucket.take(len(run), now)
+        first_seq = self.seq + 1
+        self.seq += len(run)
+        by_tile = pixels.by_tile()
+        tiles = self.canvas.paint([part.paint for part in by_tile], self.seq)
+        self.pyramid.mark(tiles)
+        for part in by_tile:
+            self._fanout.add((part.paint.tile,), part.data)
+        self._ordered(session, len(run), first_seq, run.data, pixels.bounds, tiles)
+        return True
+
+    def _ordered(
+        self,
+        session: Session,
+        messages: int,
+        first_seq: int,
+        data: bytes,
+        box: Rectangle,
+        tiles: list[int],
+    ) -> None:
+        """Messages up to the canvas's seq were applied: count, keep and tell."""
+        identity = session.identity
+        assert identity is not None, "only an open session draws"
+        identity.handled += messages
+        identity.handled_seq = self.seq
+        self._journal.draw(identity, session.author, first_seq, self.seq, data, box)
+        self.overviews.touch(tiles)
+        self._checkpointer.drawn(messages, pixels=len(data) == PIXEL_BYTES * messages)
+        if self._memory.tight and not self.read_only:
+            session.hold()
+            self._held[session] = None
         if not identity.bucket.unlimited:
-            session.outbox.budget = identity.bucket.budget(self.scheduler.time())
+            session.outbox.budget_due = True
         self.due(session)
+
+    def _go_on_drawing(self) -> None:
+        """Sessions that were held because memory was tight handle their next messages."""
+        if self._held and (self.read_only or not self._memory.tight):
+            session = next(iter(self._held))
+            del self._held[session]
+            self.scheduler.call_soon(self._go_on_drawing)  # for the next one
+            session.resume()
 
     def _reject(self, session: Session, error: DrawError) -> None:
         identity = session.identity
@@ -260,7 +338,7 @@ class Hub:
         retry_ms = 0
         if isinstance(error, OverBudget):
             retry_ms = error.retry_ms
-            session.outbox.budget = identity.bucket.budget(self.scheduler.time())
+            session.outbox.budget_due = True
         session.outbox.rejects.append(Reject(identity.handled, error.code, retry_ms))
         self._journal.count(identity)
         self.due(session)
@@ -312,6 +390,10 @@ class Hub:
                 self.due(identity.connection)
             self._reception.durable(identity)
 
+    def _view_changed(self, session: Session) -> None:
+        self._awareness.view_changed(session)
+        self.overviews.view_changed(session)
+
     def _on_trouble(self, error: Exception | None) -> None:
         if error is None:
             level, text = 0, "Storage is well again: painting goes on."
@@ -322,6 +404,7 @@ class Hub:
                 session.notify(level, text)
             elif error is not None:
                 self._reception.turn_away(session)
+        self._go_on_drawing()
 
     # -- by the clock --------------------------------------------------------------------------
 
@@ -351,7 +434,7 @@ class Hub:
 
     def _checkpoint(self) -> None:
         if not self._stopping:
-            self._checkpointer.run(self.seq)
+            self._checkpointer.run()
             self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)
 
     def _forget_sessions(self) -> None:

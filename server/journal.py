@@ -23,9 +23,12 @@ class _Run:
 
     __slots__ = ("author", "box", "data", "first_seq", "last_seq")
 
-    def __init__(self, author: Author, seq: int, data: bytes, box: Rectangle) -> None:
+    def __init__(
+        self, author: Author, first_seq: int, last_seq: int, data: bytes, box: Rectangle
+    ) -> None:
         self.author = author
-        self.first_seq = self.last_seq = seq
+        self.first_seq = first_seq
+        self.last_seq = last_seq
         self.data = bytearray(data)
         self.box = box
 
@@ -74,18 +77,24 @@ class Journal:
         return len(self._under_way)
 
     def draw(
-        self, identity: Identity, author: Author, seq: int, data: bytes, box: Rectangle
+        self,
+        identity: Identity,
+        author: Author,
+        first_seq: int,
+        last_seq: int,
+        data: bytes,
+        box: Rectangle,
     ) -> None:
-        """Message ``seq`` was ordered."""
+        """Messages ``first_seq`` to ``last_seq`` were ordered."""
         run = self._runs[-1] if self._runs else None
         if run is not None and run.author is author:
-            run.last_seq = seq
+            run.last_seq = last_seq
             run.data += data
             run.box = union(run.box, box)
         else:
-            self._runs.append(_Run(author, seq, data, box))
+            self._runs.append(_Run(author, first_seq, last_seq, data, box))
         self._bytes += len(data)
-        self._seq = seq
+        self._seq = last_seq
         self._counted[identity] = None
 
     def count(self, identity: Identity) -> None:

@@ -8,10 +8,17 @@ from protocol.messages import SERVER_FRAME_MAX_BYTES
 
 
 class Line(Protocol):
-    """The way to one client. After :meth:`close` or :meth:`abort` nothing more is sent."""
+    """The way to one client. After :meth:`close` or :meth:`abort` nothing more is sent.
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        """Send whole messages, in order, as few frames as they fit in, in one go."""
+    It tells its session when it is full (:meth:`server.session.Session.filled`), and when it has
+    drained (:meth:`server.session.Session.drained`).
+    """
+
+    def frame(self, payload: bytes) -> bytes:
+        """Whole messages, at most 256 KiB, as every line of this kind sends them."""
+
+    def write(self, framed: bytes, /) -> object:
+        """Send one or more frames, as :meth:`frame` made them, in one go."""
 
     def unsent_bytes(self) -> int:
         """Bytes written that the operating system has not taken yet."""

@@ -5,7 +5,7 @@ The order is the design's: drawing, TILEs, CLOCK, REJECTs, ACK, BUDGET; then awa
 
 from protocol.codec import encode
 from protocol.messages import Ack, Budget, Clock, Reject
-from server.line import Line
+from server.line import Line, pack
 from tiles.geometry import Rectangle
 
 
@@ -15,11 +15,12 @@ class Outbox:
     __slots__ = (
         "_acked",
         "_behind_since",
-        "_limit_bytes",
         "_line",
         "_unsent",
         "ack",
+        "behind",
         "budget",
+        "budget_due",
         "clock",
         "clock_at",
         "clock_due",
@@ -31,10 +32,11 @@ class Outbox:
         "seen",
     )
 
-    def __init__(self, line: Line, limit_bytes: int, now: float, seq: int) -> None:
+    def __init__(self, line: Line, now: float, seq: int) -> None:
         self._line = line
-        self._limit_bytes = limit_bytes
-        self._behind_since: float | None = None
+        self.behind = False
+        """The client doesn't read as fast as it is sent to: nothing more is queued for it."""
+        self._behind_since = now
         self._unsent = 0
         self.drawing: list[bytes] = []
         self.clock = Clock(0, seq)
@@ -44,6 +46,8 @@ class Outbox:
         self.ack: Ack | None = None
         self._acked: Ack | None = None
         self.budget: Budget | None = None
+        self.budget_due = False
+        """The budget changed; what it is is found out when it is written."""
         self.presence: dict[int, bytes] = {}
         """By client: the last PRESENCE about it."""
         self.cursors: dict[int, tuple[int, int, bytes]] = {}
@@ -55,23 +59,24 @@ class Outbox:
         """What WELCOME told."""
         self.clock, self._acked = clock, ack
 
-    @property
-    def behind(self) -> bool:
-        """The client doesn't read as fast as it is sent to: nothing more is queued for it."""
-        return self._behind_since is not None
-
     def stuck(self, now: float, timeout_s: float) -> bool:
         """Whether it is behind and not a byte has drained for ``timeout_s``."""
-        if self._behind_since is None:
+        if not self.behind:
             return False
         unsent = self._line.unsent_bytes()
         if unsent < self._unsent:
             self._unsent, self._behind_since = unsent, now
         return now - self._behind_since > timeout_s
 
+    def filled(self, now: float) -> None:
+        """The line is full."""
+        self.behind = True
+        self._behind_since = now
+        self._unsent = self._line.unsent_bytes()
+
     def drained(self) -> None:
         """The line takes bytes again."""
-        self._behind_since = None
+        self.behind = False
 
     def drop_cursors_outside(self, box: Rectangle) -> None:
         """The viewport is another one before these cursors were sent."""
@@ -82,8 +87,8 @@ class Outbox:
             if x0 <= cursor[0] <= x1 and y0 <= cursor[1] <= y1
         }
 
-    def write(self, tiles: list[bytes], now: float) -> int:
-        """Send everything in one write; the bytes sent. The session isn't behind."""
+    def write(self, tiles: list[bytes], now: float) -> None:
+        """Send everything in one write. The session isn't behind."""
         messages = self.drawing
         self.drawing = []
         messages += tiles
@@ -109,9 +114,5 @@ class Outbox:
         messages += self.notices
         self.notices = []
         if not messages:
-            return 0
-        self._line.write(messages)
-        self._unsent = self._line.unsent_bytes()
-        if self._unsent > self._limit_bytes:
-            self._behind_since = now
-        return sum(map(len, messages))
+            return
+        self._line.write(b"".join(map(self._line.frame, pack(messages))))

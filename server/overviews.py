@@ -1,41 +1,152 @@
-"""Keeps the tiles above level 0 fresh for whoever looks at them, a few times a second each."""
+"""Keeps the tiles above level 0 fresh for whoever looks at them, a few times a second each.
+
+Somebody who looks at a level sees all that happens below it, so what goes to them is bounded
+twice: each tile comes afresh at most every ``interval_s``, and the TILEs that refresh a session's
+view stay within a number of bytes a second. A tile that has to wait stays stale; it comes later, as
+it is then, those that have waited longest first.
+"""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from server.line import Scheduler
 from server.viewing import Viewing
 from tiles.geometry import parent
 
+if TYPE_CHECKING:
+    from server.session import Session
+
+_BURST_S = 2.0
+_PUNCTUAL = 0.9
+"""A tile is due again after this share of the interval: it goes out a little after a round."""
+
+
+class _Refreshes:
+    """What one zoomed-out session is owed anew, oldest first, and may be sent."""
+
+    __slots__ = ("at", "left_bytes", "level", "sent_at", "tiles")
+
+    def __init__(self, level: int, burst_bytes: float, now: float) -> None:
+        self.level = level
+        self.tiles: dict[int, None] = {}
+        self.sent_at: dict[int, float] = {}
+        """When each tile of the view was sent last."""
+        self.left_bytes = burst_bytes
+        self.at = now
+
 
 class Overviews:
-    """Makes level tiles stale for their subscribers once something below them changed."""
+    """Makes level tiles stale for their subscribers once something below them changed.
+
+    ``bytes_per_second`` bounds what refreshes cost each session; 0: no limit.
+    """
 
     def __init__(
-        self, viewing: Viewing, scheduler: Scheduler, levels: int, interval_s: float
+        self,
+        viewing: Viewing,
+        scheduler: Scheduler,
+        interval_s: float,
+        bytes_per_second: float,
     ) -> None:
         self._viewing = viewing
         self._scheduler = scheduler
-        self._levels = levels
         self._interval_s = interval_s
+        self._bytes_per_second = bytes_per_second
+        self._zoomed_out: dict[Session, _Refreshes] = {}
         self._touched: set[int] = set()
+        self._early: set[int] = set()
+        """Tiles above level 0 that changed and are looked at again in the next round."""
         self._last_round = -interval_s
         self._scheduled = False
 
     def touch(self, tiles: Iterable[int]) -> None:
         """Level-0 tiles changed."""
+        if not self._zoomed_out:
+            return
         self._touched.update(tiles)
+        self._schedule()
+
+    def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
             wait = self._last_round + self._interval_s - self._scheduler.time()
             self._scheduler.call_later(max(0.0, wait), self._round)
 
+    def view_changed(self, session: "Session") -> None:
+        """The session looks elsewhere."""
+        level = session.view.level
+        refreshes = self._zoomed_out.get(session)
+        if level == 0:
+            self._zoomed_out.pop(session, None)
+        elif refreshes is None:
+            burst = _BURST_S * self._bytes_per_second
+            self._zoomed_out[session] = _Refreshes(level, burst, self._scheduler.time())
+        else:
+            stale = session.view.stale
+            refreshes.tiles = {tile: None for tile in refreshes.tiles if tile in stale}
+            tiles = session.view.tiles
+            assert tiles is not None, "it looks at a level above 0"
+            if len(refreshes.sent_at) > 2 * tiles.total:
+                refreshes.sent_at = {
+                    tile: at for tile, at in refreshes.sent_at.items() if tiles.holds(tile)
+                }
+            refreshes.level = level
+
+    def leave(self, session: "Session") -> None:
+        """The session ended."""
+        self._zoomed_out.pop(session, None)
+
+    def refreshes(self, session: "Session") -> dict[int, None]:
+        """The stale tiles that the session was sent before, those that wait longest first."""
+        refreshes = self._zoomed_out.get(session)
+        return refreshes.tiles if refreshes is not None else {}
+
+    def wait_s(self, session: "Session") -> float:
+        """So many seconds pass until the session may be sent a refresh; 0: it may now."""
+        refreshes = self._zoomed_out.get(session)
+        if refreshes is None or self._bytes_per_second == 0:
+            return 0.0
+        now = self._scheduler.time()
+        earned = (now - refreshes.at) * self._bytes_per_second
+        burst = _BURST_S * self._bytes_per_second
+        refreshes.left_bytes = min(burst, refreshes.left_bytes + earned)
+        refreshes.at = now
+        return max(0.0, (1 - refreshes.left_bytes) / self._bytes_per_second)
+
+    def sent(self, session: "Session", tile: int, size: int) -> None:
+        """A TILE went to the session; only one that it was sent before is charged."""
+        refreshes = self._zoomed_out.get(session)
+        if refreshes is None:
+            return
+        refreshes.sent_at[tile] = self._scheduler.time()
+        if tile in refreshes.tiles:
+            del refreshes.tiles[tile]
+            refreshes.left_bytes -= size
+
     def _round(self) -> None:
         self._scheduled = False
         self._last_round = self._scheduler.time()
         level, self._touched = self._touched, set()
-        for _ in range(1, self._levels):
+        changed, self._early = self._early, set()
+        if not self._zoomed_out:
+            return
+        for _ in range(max(refreshes.level for refreshes in self._zoomed_out.values())):
             level = {parent(tile)[0] for tile in level}
-            for tile in level:
-                for session in list(self._viewing.live.of(tile)):
-                    self._viewing.owe(session, tile)
-                    session.wake()
+            changed |= level
+        # A tile that had to be fetched went out late: the next one isn't due yet.
+        until = self._last_round - _PUNCTUAL * self._interval_s
+        viewing = self._viewing
+        woken: dict[Session, None] = {}
+        for tile in changed:
+            for session in viewing.watchers(tile):
+                refreshes = self._zoomed_out[session]
+                if refreshes.sent_at.get(tile, until) > until:
+                    self._early.add(tile)
+                else:
+                    viewing.owe(session, tile)
+                    refreshes.tiles[tile] = None
+                    woken[session] = None
+        for session in woken:
+            session.wake()
+        if self._early:
+            self._schedule()

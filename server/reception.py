@@ -112,9 +112,9 @@ class Reception:
         if identity.durable == identity.handled:
             identity.waiting, identity.connection = None, session
             identity.handled_seq = self._hub.seq
-            session.line.write([encode(self._welcome(session, identity))])
+            session.line.write(session.line.frame(encode(self._welcome(session, identity))))
             session.outbox.welcomed(Clock(0, self._hub.seq), identity.ack())
-            session.outbox.budget = identity.bucket.budget(self._scheduler.time())
+            session.outbox.budget_due = True
             session.welcomed()
             session.wake()
         elif self._journal.trouble is not None:

@@ -105,6 +105,7 @@ class CanvasStats(BaseModel):
     durable_seq: int = Field(description="Drawing up to here would survive a power cut.")
     epoch: int
     tiles: int = Field(description="Level-0 tiles in memory.")
+    memory_bytes: int = Field(description="Memory that its tiles take, of every level, in bytes.")
 
 
 class NewCanvas(BaseModel):

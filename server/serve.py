@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import resource
@@ -18,7 +19,8 @@ from protocol.messages import CLIENT_FRAME_MAX_BYTES
 from server.app import create_app
 from server.control import Control, remove_control, write_control
 from server.datafolder import DataFolderError
-from server.http.protocol import BoundedHttpProtocol
+from server.heap import share_heap
+from server.http.prompt_protocol import PromptHttpProtocol
 from server.settings import Settings
 from server.websocket import WebSocketLine
 
@@ -30,6 +32,7 @@ _LINGER_S = 1
 _TOKEN_BYTES = 32
 _USER_TIMEOUT_MS = 30_000
 _SWITCH_INTERVAL_S = 0.0005
+_GC_OBJECTS = 50_000
 
 
 class ServeError(Exception):
@@ -40,9 +43,12 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`ServeError`."""
     _log_to_stderr(settings.log_level)
     _raise_file_limit()
+    share_heap()
     # The log's thread gives up the interpreter at each statement; beside a busy loop it would wait
     # 5 ms each time to get it back, and so would every durable ACK.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    # By default garbage is looked for every 700 objects, many times in one flush.
+    gc.set_threshold(_GC_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_serve(settings))
@@ -57,7 +63,7 @@ async def _serve(settings: Settings) -> None:
         url = _url(listener)
         config = uvicorn.Config(
             app,
-            http=BoundedHttpProtocol,
+            http=PromptHttpProtocol,
             ws=WebSocketLine,
             ws_max_size=CLIENT_FRAME_MAX_BYTES,
             ws_per_message_deflate=False,

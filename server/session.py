@@ -5,14 +5,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from protocol.codec import decode, encode
+from protocol.codec import decode, decode_runs, encode
 from protocol.errors import CloseCode, ProtocolError
 from protocol.messages import (
+    PIXEL_BYTES,
     ClientMessage,
     CursorMove,
     Follow,
     Hello,
     Notice,
+    Pixel,
+    PixelRun,
     PresenceSet,
     Viewport,
 )
@@ -33,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 _TURN_MAX_S = 0.002
 _TURN_CHECK_EVERY = 16
+_RUN_MAX = 512
+"""Pixels of a run that are drawn at once: a millisecond if each lies on another tile."""
 
 
 class Wanted(NamedTuple):
@@ -62,7 +67,7 @@ class Session:
         self.role = Role.PAINTER
         self.author = Author(b"")
         self.view = View()
-        self.outbox = Outbox(line, hub.settings.slow_reader_bytes, self.opened_at, hub.seq)
+        self.outbox = Outbox(line, self.opened_at, hub.seq)
         self.viewports = 0
         self.wanted: Wanted | None = None
         """The last VIEWPORT, if it isn't applied yet."""
@@ -73,7 +78,7 @@ class Session:
         self.following = 0
         self.answering = False
         """A VIEWPORT is applied and its CLOCK has not been sent."""
-        self._inbox: deque[ClientMessage] = deque()
+        self._inbox: deque[ClientMessage | PixelRun] = deque()
         self._busy = False
         self._pumping = False
 
@@ -92,7 +97,7 @@ class Session:
         if self.state is State.CLOSED:
             return
         try:
-            messages = decode(frame, Sender.CLIENT)
+            messages = decode_runs(frame, Sender.CLIENT)
         except ProtocolError as error:
             self.end(error.close_code, error.reason)
             return
@@ -113,18 +118,17 @@ class Session:
 
     def _pump(self) -> None:
         started = self._hub.scheduler.time()
-        handled = 0
+        unchecked = 0
         while self._inbox and not self._busy and self.state is not State.RESUMING:
             if self.outbox.behind:
                 return  # it goes on when the client has read what it was sent
-            handled += 1
-            if (
-                handled % _TURN_CHECK_EVERY == 0
-                and self._hub.scheduler.time() - started > _TURN_MAX_S
-            ):
-                self._hub.scheduler.call_soon(self.pump)
-                return
+            if unchecked >= _TURN_CHECK_EVERY:
+                unchecked = 0
+                if self._hub.scheduler.time() - started > _TURN_MAX_S:
+                    self._hub.scheduler.call_soon(self.pump)
+                    return
             message = self._inbox.popleft()
+            unchecked += len(message) if isinstance(message, PixelRun) else 1
             try:
                 self._handle(message)
             except ProtocolError as error:
@@ -133,7 +137,11 @@ class Session:
                 logger.exception("a %s could not be handled", type(message).__name__)
                 self.end(CloseCode.TRY_LATER, "the server failed at a message")
 
-    def _handle(self, message: ClientMessage) -> None:
+    def _handle(self, message: ClientMessage | PixelRun) -> None:
+        if isinstance(message, PixelRun):
+            self.state = advance(self.state, Pixel)
+            self._draw_run(message)
+            return
         self.state = advance(self.state, type(message))
         match message:
             case Hello():
@@ -150,6 +158,15 @@ class Session:
             case _:
                 self._hub.draw(self, message)
 
+    def _draw_run(self, run: PixelRun) -> None:
+        """Draw the first of a run's pixels at once; one by one if any of them can't be drawn."""
+        size = _RUN_MAX * PIXEL_BYTES
+        first, rest = PixelRun(run.data[:size]), run.data[size:]
+        if rest:
+            self._inbox.appendleft(PixelRun(rest))
+        if not self._hub.draw_run(self, first):
+            self._inbox.extendleft(reversed(decode(first.data, Sender.CLIENT)))  # type: ignore[arg-type]
+
     def hold(self) -> None:
         """Handle nothing more until :meth:`resume`: a message is being worked on in a thread."""
         self._busy = True
@@ -163,6 +180,10 @@ class Session:
         """WELCOME is sent; what came after HELLO is handled now."""
         self.state = advance(self.state, Event.WELCOMED)
         self._hub.scheduler.call_soon(self.pump)
+
+    def filled(self) -> None:
+        """The line is full: the client doesn't read as fast as it is sent to."""
+        self.outbox.filled(self._hub.scheduler.time())
 
     def drained(self) -> None:
         """The line takes bytes again after it was full."""

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         ("max_viewport_tiles", "Limits on watching"),
         ("hello_timeout_s", "Connections"),
         ("flush_ceiling_ms", "Fan-out"),
-        ("checkpoint_interval_s", "Storage"),
+        ("commit_interval_ms", "Storage"),
         ("http_work_max", "HTTP"),
         ("shutdown_timeout_s", "Running"),
     )
@@ -219,10 +219,26 @@ class Settings(BaseSettings):
     flush_ceiling_ms: int = Field(
         16, ge=1, le=1000, description="Longest time that a flush waits under load."
     )
-    snapshot_cache_bytes: int = Field(
-        67_108_864, ge=0, description="Compressed tiles kept in memory for each canvas, in bytes."
+    overview_bytes_per_second: int = Field(
+        262_144,
+        ge=0,
+        description="Bytes a second of changed overview tiles that one zoomed-out session is sent; "
+        "0: no limit.",
+    )
+    memory_budget_bytes: int = Field(
+        536_870_912,
+        ge=1_048_576,
+        description="Memory that the tiles of all canvases may take, compressed ones included; "
+        "beyond it those leave that nobody wanted lately. In bytes.",
     )
 
+    commit_interval_ms: int = Field(
+        10,
+        ge=0,
+        le=1000,
+        description="Shortest time from one sync of the log to the next: the longer, the less "
+        "drawing costs, and the later it is durable.",
+    )
     checkpoint_interval_s: float = Field(
         10.0, gt=0, le=3600, description="Time between two checkpoints of the changed tiles."
     )

@@ -1,15 +1,21 @@
 """What a session is owed: stale tiles become live by one snapshot each."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from protocol.codec import encode
 from server.session import Session
+from tiles.geometry import centre_first
 
 if TYPE_CHECKING:
     from server.hub import Hub
 
-_PYRAMID_STEPS = 64
-"""Overview tiles that one flush computes for one session."""
+_PYRAMID_STEPS = 32
+"""Overview tiles that are computed at a time for one session: a millisecond."""
+_AHEAD = 256
+"""Tiles that are asked for along with one that isn't in memory."""
+_ENCODED_MAX = 512
+"""TILEs that are kept for the next session that is owed the same."""
 
 
 class Snapshotting:
@@ -17,23 +23,95 @@ class Snapshotting:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
+        self._waiting: dict[Session, int] = {}
+        """Sessions whose next snapshot can't be taken yet, and the number of their view."""
+        self._encoded: dict[int, bytes] = {}
+        self._encoded_seq = -1
+
+    def waits(self, session: Session) -> bool:
+        """Whether the session is woken when its next snapshot can be taken."""
+        return self._waiting.get(session) == session.view.number
+
+    def leave(self, session: Session) -> None:
+        """The session ended."""
+        self._waiting.pop(session, None)
+
+    def answered(self, session: Session) -> bool:
+        """Whether every tile of the session's viewport was sent since it entered."""
+        stale = session.view.stale
+        return not stale or stale <= self._hub.overviews.refreshes(session).keys()
 
     def take(self, session: Session, deadline: float) -> list[bytes]:
         """Stale tiles become live: their TILEs, nearest the centre first, as many as there is room.
 
-        At least one, if it can be had, so that every session gets on; more until ``deadline``.
+        At least one, if it can be had, so that every session gets on; more until ``deadline``. If
+        none can be had yet, the session is woken when it can.
         """
-        hub = self._hub
+        hub, view = self._hub, session.view
         tiles: list[bytes] = []
+        if not view.stale or self.waits(session):
+            return tiles
         room = hub.settings.slow_reader_bytes
-        while room > 0:
-            tile = session.view.next_owed()
-            if tile is None or not hub.pyramid.advance(tile, _PYRAMID_STEPS):
+        for tile in self._owed(session):
+            missing: set[int] = set()
+            if not hub.pyramid.advance(tile, _PYRAMID_STEPS, missing):
+                if missing:
+                    self._fetch(session, missing)
                 break
-            data = encode(hub.snapshots.tile(tile, hub.seq))
             hub.viewing.settle(session, tile)
-            tiles.append(data)
-            room -= len(data)
-            if hub.scheduler.time() > deadline:
+            if not (view.held and view.still_held(tile, hub.pyramid.seq(tile))):
+                data = self._encode(tile)
+                hub.overviews.sent(session, tile, len(data))
+                tiles.append(data)
+                room -= len(data)
+            if room <= 0 or hub.scheduler.time() > deadline:
                 break
         return tiles
+
+    def _owed(self, session: Session) -> Iterator[int]:
+        """The next tile to be sent, as long as it is settled before the one after it is asked for.
+
+        What is owed anew comes after what the session has never seen, and may have to wait.
+        """
+        view, overviews = session.view, self._hub.overviews
+        refreshes = overviews.refreshes(session)
+        if not refreshes:
+            while (tile := view.next_owed()) is not None:
+                yield tile
+            return
+        if view.tiles is not None:
+            yield from centre_first(view.tiles, list(view.stale - refreshes.keys()))
+        for tile in list(refreshes):
+            wait_s = overviews.wait_s(session)
+            if wait_s > 0:
+                self._wait(session)
+                self._hub.scheduler.call_later(wait_s, self._wake, session, view.number)
+                return
+            yield tile
+
+    def _encode(self, tile: int) -> bytes:
+        hub = self._hub
+        if self._encoded_seq != hub.seq or len(self._encoded) >= _ENCODED_MAX:
+            self._encoded = {}
+            self._encoded_seq = hub.seq
+        data = self._encoded.get(tile)
+        if data is None:
+            data = self._encoded[tile] = encode(hub.snapshots.tile(tile, hub.seq))
+        return data
+
+    def _fetch(self, session: Session, missing: set[int]) -> None:
+        hub, number = self._hub, session.view.number
+        for tile in session.view.owed(_AHEAD):
+            if len(missing) >= _AHEAD:
+                break
+            hub.pyramid.advance(tile, 1, missing)
+        self._wait(session)
+        hub.paging.fetch(missing, lambda: self._wake(session, number))
+
+    def _wait(self, session: Session) -> None:
+        self._waiting[session] = session.view.number
+
+    def _wake(self, session: Session, number: int) -> None:
+        if self._waiting.get(session) == number:
+            del self._waiting[session]
+            session.wake()

@@ -8,9 +8,11 @@
 A tile's subscribers are exactly the sessions that are live on it.
 """
 
+from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from tiles.geometry import Rectangle, TileRange, centre_first, key, tile_range
+from tiles.geometry import Rectangle, TileRange, centre_first, key, overlap, tile_range
 from tiles.subscriptions import Areas, TileSubscribers
 
 if TYPE_CHECKING:
@@ -21,14 +23,19 @@ if TYPE_CHECKING:
 class View:
     """What one session looks at. Tiles of ``tiles`` that aren't in ``stale`` are live."""
 
-    __slots__ = ("_order", "box", "number", "stale", "tiles")
+    __slots__ = ("_order", "box", "held", "number", "slot", "stale", "tiles")
 
     def __init__(self) -> None:
+        self.slot = -1
+        """The session's number among those that look, or -1 before the first VIEWPORT."""
         self.number = 0
         """How many VIEWPORTs of the connection this one is, or 0 before the first."""
         self.tiles: TileRange | None = None
         self.box: Rectangle | None = None
         self.stale: set[int] = set()
+        self.held: dict[int, int] = {}
+        """Stale tiles that the client holds, complete through a seq, changed or not: their seq
+        wasn't known when they entered."""
         self._order: list[int] | None = None
 
     @property
@@ -52,6 +59,17 @@ class View:
             self._order.pop()
         return None
 
+    def owed(self, limit: int) -> list[int]:
+        """The stale tiles nearest the centre, at most so many."""
+        if self.next_owed() is None or self._order is None:
+            return []
+        return [tile for tile in self._order[: -limit - 1 : -1] if tile in self.stale]
+
+    def still_held(self, tile: int, seq: int) -> bool:
+        """Whether the client holds a tile that entered stale as it is, ``seq`` being the tile's."""
+        held = self.held.pop(tile, None)
+        return held is not None and seq <= held
+
     def reorder(self) -> None:
         """Tiles became stale: find the order afresh when it is next asked for."""
         self._order = None
@@ -62,37 +80,69 @@ class Viewing:
 
     def __init__(self, pyramid: "Pyramid") -> None:
         self._pyramid = pyramid
-        self.live: TileSubscribers[Session] = TileSubscribers()
+        self.live = TileSubscribers()
+        """By the sessions' slots."""
         self.areas: Areas[Session] = Areas()
         self.stale_pairs = 0
+        self.slots: list[Session | None] = []
+        """Who looks, by slot; a slot that is left goes to the next who comes."""
+        self._free: list[int] = []
 
     def change(self, session: "Session", wanted: "Wanted", seq: int) -> None:
         """Replace a session's viewport; ``seq`` is the canvas's."""
         view = session.view
-        tiles = tile_range(wanted.level, wanted.box)
-        old = set(view.tiles.keys()) if view.tiles else set()
-        new = set(tiles.keys())
-        for tile in old - new:
-            self._drop(session, tile)
+        if view.slot < 0:
+            view.slot = self._take_slot(session)
+        tiles, old = tile_range(wanted.level, wanted.box), view.tiles
+        if old is not None:
+            self._drop(session, old.keys_outside(tiles))
         through = {key(wanted.level, tx, ty): known for tx, ty, known in wanted.known}
-        for tile in new - old:
+        for tile in tiles.keys_outside(old):
             held = through.get(tile)
             if held is not None and self._unchanged(tile, held, seq):
-                self.live.add(tile, session)
+                self.live.add(tile, view.slot)
             else:
                 view.stale.add(tile)
                 self.stale_pairs += 1
+                if held is not None and held <= seq and self._pyramid.is_dirty(tile):
+                    view.held[tile] = held
         view.number, view.tiles, view.box = wanted.number, tiles, wanted.box
         view.reorder()
         self.areas.put(session.client, session, wanted.box)
 
+    def watchers(self, tile: int) -> list["Session"]:
+        """The sessions that are live on a tile."""
+        found = (self.slots[slot] for slot in self.live.of(tile))
+        return [session for session in found if session is not None]
+
+    def neighbours(self, session: "Session") -> Iterator["Session"]:
+        """The others whose viewport overlaps the session's; some may come twice.
+
+        First who is live on the tile at its centre: in a crowd these are plenty, and the R-tree
+        would take milliseconds to name everybody.
+        """
+        tiles, box = session.view.tiles, session.view.box
+        if tiles is None or box is None:
+            return
+        centre = key(tiles.level, (tiles.tx0 + tiles.tx1) >> 1, (tiles.ty0 + tiles.ty1) >> 1)
+        for slot in self.live.of(centre):
+            other = self.slots[slot]
+            if other is None or other is session or other.view.box is None:
+                continue
+            if overlap(box, other.view.box):
+                yield other
+        for other in self.areas.overlapping(box):
+            if other is not session:
+                yield other
+
     def owe(self, session: "Session", tile: int) -> None:
         """A live tile becomes stale; a tile that isn't live stays as it is."""
-        if session not in self.live.of(tile):
+        view = session.view
+        if not self.live.holds(tile, view.slot):
             return
-        self.live.remove(tile, session)
-        session.view.stale.add(tile)
-        session.view.reorder()
+        self.live.remove(tile, view.slot)
+        view.stale.add(tile)
+        view.reorder()
         self.stale_pairs += 1
 
     def owe_all(self, session: "Session") -> None:
@@ -103,26 +153,45 @@ class Viewing:
 
     def settle(self, session: "Session", tile: int) -> None:
         """The snapshot of a stale tile is on its way: the tile is live."""
-        session.view.stale.remove(tile)
+        view = session.view
+        view.stale.remove(tile)
+        if not view.stale:
+            view.stale = set()  # a set that was large stays so, however little it holds
         self.stale_pairs -= 1
-        self.live.add(tile, session)
+        self.live.add(tile, view.slot)
 
     def leave(self, session: "Session") -> None:
         """The session ended: it leaves every set and index."""
         if session.view.tiles is not None:
-            for tile in session.view.tiles.keys():
-                self._drop(session, tile)
+            self._drop(session, session.view.tiles.keys())
+        if session.view.slot >= 0:
+            self._leave_slot(session.view.slot)
         session.view = View()
         self.areas.drop(session.client)
 
-    def _drop(self, session: "Session", tile: int) -> None:
-        if tile in session.view.stale:
-            session.view.stale.remove(tile)
-            self.stale_pairs -= 1
-        else:
-            self.live.remove(tile, session)
+    def _drop(self, session: "Session", tiles: Iterable[int]) -> None:
+        """These tiles leave the viewport."""
+        view = session.view
+        for tile in tiles:
+            if view.stale and tile in view.stale:
+                view.stale.remove(tile)
+                view.held.pop(tile, None)
+                self.stale_pairs -= 1
+            else:
+                self.live.remove(tile, view.slot)
+
+    def _take_slot(self, session: "Session") -> int:
+        if not self._free:
+            self.slots.append(session)
+            return len(self.slots) - 1
+        slot = heappop(self._free)  # the lowest, so that masks stay short
+        self.slots[slot] = session
+        return slot
+
+    def _leave_slot(self, slot: int) -> None:
+        self.slots[slot] = None
+        heappush(self._free, slot)
 
     def _unchanged(self, tile: int, held: int, seq: int) -> bool:
-        if held > seq or self._pyramid.is_dirty(tile):
-            return False
-        return self._pyramid.seq(tile) <= held
+        version = self._pyramid.version((tile,))
+        return version is not None and version <= held <= seq

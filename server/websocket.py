@@ -8,7 +8,8 @@ import asyncio
 import socket
 import struct
 from asyncio import BaseTransport
-from collections.abc import Sequence
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.types import Receive, Scope, Send
@@ -20,9 +21,10 @@ from websockets.protocol import State
 
 from protocol.errors import CloseCode
 from protocol.messages import SUBPROTOCOL
+from server import problems
 from server.door import Door, Refused
 from server.http.protocol import HEAD_TOO_LARGE
-from server.line import pack
+from server.plain_frames import PlainFrames
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -30,26 +32,22 @@ if TYPE_CHECKING:
     from server.session import Session
 
 EXTENSION = "tilecast.line"
-_FINAL_BINARY = 0x82
+_FINAL_BINARY = b"\x82"
 _LENGTH_7_MAX = 125
 _LENGTH_16_MAX = 0xFFFF
+_U8 = struct.Struct("!B")
+_LENGTH_16 = struct.Struct("!BH")
+_LENGTH_64 = struct.Struct("!BQ")
+_HEAD_ENDS = b"\r\n\r\n"
 _PINGS_ANSWERED_A_SECOND = 4
+_SMALL_BYTES = 256
+"""What is parsed without looking at the clock."""
 _PIECE_BYTES = 2048
 """Parsed at once: at worst some 340 empty pings."""
 _TURN_MAX_S = 0.002
 _CLOSE_TIMEOUT_S = 5.0
 _LINGER_S = 0.5
 _USER_TIMEOUT_MS = 30_000
-
-
-def frame(payload: bytes) -> bytes:
-    """One unmasked, final binary frame (RFC 6455, section 5.2)."""
-    size = len(payload)
-    if size <= _LENGTH_7_MAX:
-        return struct.pack("!BB", _FINAL_BINARY, size) + payload
-    if size <= _LENGTH_16_MAX:
-        return struct.pack("!BBH", _FINAL_BINARY, 126, size) + payload
-    return struct.pack("!BBQ", _FINAL_BINARY, 127, size) + payload
 
 
 class WebSocketLine(WebSocketsSansIOProtocol):
@@ -69,13 +67,22 @@ class WebSocketLine(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._unparsed = bytearray()
+        self._plain: PlainFrames | None = None
+        self._early = False
+        """Frames came before there was a session."""
+        self.write: Callable[[bytes], object] = _discard
+        """See :meth:`server.line.Line.write`: the transport's own, from accept to close."""
 
     # -- server.line.Line ----------------------------------------------------------------------
 
-    def write(self, messages: Sequence[bytes]) -> None:
-        """See :meth:`server.line.Line.write`."""
-        if not self.close_sent and not self.transport.is_closing():
-            self.transport.write(b"".join(map(frame, pack(messages))))
+    def frame(self, payload: bytes) -> bytes:
+        """See :meth:`server.line.Line.frame`: unmasked, final, binary (RFC 6455, section 5.2)."""
+        size = len(payload)
+        if size <= _LENGTH_7_MAX:
+            return _FINAL_BINARY + _U8.pack(size) + payload
+        if size <= _LENGTH_16_MAX:
+            return _FINAL_BINARY + _LENGTH_16.pack(126, size) + payload
+        return _FINAL_BINARY + _LENGTH_64.pack(127, size) + payload
 
     def unsent_bytes(self) -> int:
         """See :meth:`server.line.Line.unsent_bytes`."""
@@ -91,12 +98,14 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             self.conn.send_close(code, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
+        self.write = _discard
         self._read_on()
         # Time for the peer to answer; one that doesn't even read is dropped.
         self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
 
     def abort(self) -> None:
         """See :meth:`server.line.Line.abort`."""
+        self.write = _discard
         self.transport.abort()
 
     def limit_unsent(self, high_bytes: int) -> None:
@@ -108,6 +117,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Bound how long sent bytes may stay unacknowledged: pings don't see a full buffer."""
         super().connection_made(transport)
+        self.write = self.transport.write
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
@@ -121,7 +131,13 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, now or over the next turns: small frames are dear to parse."""
-        self._unparsed += data
+        free = not (self._unparsed or self.read_paused or self.transport.is_closing())
+        if free and len(data) <= _SMALL_BYTES:
+            self._feed(data)
+            if not self.transport.is_closing():
+                return
+        else:
+            self._unparsed += data
         if not self._parsing_soon:
             self._parse()
 
@@ -135,11 +151,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
                 break
             piece = bytes(self._unparsed[:_PIECE_BYTES])
             del self._unparsed[:_PIECE_BYTES]
-            super().data_received(piece)
-            if self.conn.handshake_exc is not None and not self.handshake_initiated:
-                # `websockets` doesn't read such headers, and uvicorn would not answer.
-                self.transport.write(HEAD_TOO_LARGE)
-                self.transport.close()
+            self._feed(piece)
         if self.transport.is_closing():
             self._unparsed.clear()
             if self.close_timer is None:
@@ -148,6 +160,23 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         elif not self.read_paused:
             self.transport.resume_reading()
+
+    def _feed(self, data: bytes) -> None:
+        if self._plain is not None:
+            self._plain.feed(data)
+            return
+        begun = self.handshake_initiated
+        self._feed_protocol(data)
+        if begun or (self.handshake_initiated and not data.endswith(_HEAD_ENDS)):
+            self._early = True
+
+    def _feed_protocol(self, data: bytes) -> None:
+        """Have `websockets` parse it."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            # `websockets` doesn't read such headers, and uvicorn would not answer.
+            self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
 
     def _parse_soon(self) -> None:
         if not self._parsing_soon:
@@ -167,11 +196,44 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             self._read_on()
         return event
 
+    def send_receive_event_to_app(self) -> None:
+        """A message is whole: past the handshake it goes to the session, by no queue."""
+        if self.session is None or not self.queue.empty():
+            super().send_receive_event_to_app()
+            return
+        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if not self.close_sent:
+            self.take(bytes(data) if self.curr_msg_data_type == "bytes" else None)
+
+    def serve(self, session: "Session") -> None:
+        """From here on messages go to ``session``."""
+        self.session = session
+        session.on_idle = self._read_on
+        if not self._early:
+            self._plain = PlainFrames(self.conn, self.take, self._feed_protocol)
+
+    def take(self, data: bytes | None) -> None:
+        """Hand a binary message to the session, or end it at a text one (``None``)."""
+        assert self.session is not None, "somebody is served"
+        if data is None:
+            self.session.end(CloseCode.TEXT_FRAME, "only binary frames are spoken")
+            return
+        self.session.receive(data)
+        if not self.session.idle:
+            self.read_paused = True
+
     async def send(self, message: "ASGISendEvent") -> None:
         """Note that a handshake answered with an HTTP status is complete too."""
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
+
+    def pause_writing(self) -> None:
+        """The line is full."""
+        super().pause_writing()
+        if self.session is not None:
+            self.session.filled()
 
     def resume_writing(self) -> None:
         """The line is no longer full."""
@@ -208,9 +270,14 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The session leaves everything at once."""
+        self.write = _discard
         super().connection_lost(exc)
         if self.session is not None:
             self.session.lost()
+
+
+def _discard(framed: bytes) -> None:
+    """Nothing is sent on a line that is closed."""
 
 
 class WebSocketEndpoint:
@@ -224,7 +291,8 @@ class WebSocketEndpoint:
         await receive()
         line = cast("WebSocketLine", scope["extensions"][EXTENSION])
         if not self._door.admits_origin(scope):
-            await _forbid(send)
+            problem = problems.answer(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
+            await problem(scope, receive, send)
             return
         offered = scope["subprotocols"]
         await send(
@@ -238,37 +306,11 @@ class WebSocketEndpoint:
         except Refused as refused:
             line.close(refused.code, refused.reason)
             return
-        line.session = session
         line.limit_unsent(self._door.slow_reader_bytes)
-        idle = asyncio.Event()
-        session.on_idle = idle.set
-        turn_ends = 0.0
+        line.serve(session)
         try:
-            while True:
-                if line.queue.empty():
-                    turn_ends = 0.0  # the loop turns meanwhile
-                event = await receive()
-                if event["type"] == "websocket.disconnect":
-                    break
-                data = event.get("bytes")
-                if data is None:
-                    session.end(CloseCode.TEXT_FRAME, "only binary frames are spoken")
-                    continue
-                turn_ends = turn_ends or line.loop.time() + _TURN_MAX_S
-                idle.clear()
-                session.receive(bytes(data))
-                if not session.idle:
-                    await idle.wait()
-                elif line.loop.time() > turn_ends:
-                    await asyncio.sleep(0)
-                    turn_ends = 0.0
+            while (event := await receive())["type"] != "websocket.disconnect":
+                line.take(event.get("bytes"))  # it came before there was a session
         finally:
             session.lost()
             self._door.left(scope)
-
-
-async def _forbid(send: Send) -> None:
-    """Refuse the upgrade with 403."""
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "websocket.http.response.start", "status": 403, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": b""})

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 import httpx2
 import numpy as np
 import numpy.typing as npt
-from fastapi import FastAPI
 from PIL import Image
 
 from protocol.codec import encode
 from protocol.errors import CloseCode
 from protocol.messages import NEW_SESSION, VERSION, Drawing, Hello
-from server.app import create_app
+from server.app import Application, create_app
 from server.canvases import Canvases
 from server.hub import Hub
 from server.session import Session
@@ -30,7 +29,11 @@ _DURABLE_TIMEOUT_S = 10.0
 class DeafLine:
     """A :class:`server.line.Line` to a client that takes everything and looks at nothing."""
 
-    def write(self, messages: Sequence[bytes]) -> None:
+    def frame(self, payload: bytes) -> bytes:
+        """Just its bytes."""
+        return payload
+
+    def write(self, framed: bytes) -> None:
         """Sent, and read at once."""
 
     def unsent_bytes(self) -> int:
@@ -47,7 +50,7 @@ class DeafLine:
 class Site:
     """A started application, and a client of it."""
 
-    def __init__(self, app: FastAPI, http: httpx2.AsyncClient) -> None:
+    def __init__(self, app: Application, http: httpx2.AsyncClient) -> None:
         self.app = app
         self.http = http
 

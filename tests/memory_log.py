@@ -34,6 +34,7 @@ class MemoryStore:
     counts: dict[bytes, SessionCount] = field(default_factory=dict)
     tiles: dict[int, SavedTile] = field(default_factory=dict)
     checkpoint_seq: int = 0
+    overviews: bool = True
 
     @property
     def seq(self) -> int:
@@ -84,7 +85,9 @@ class MemoryLog:
         store.clean = False
         store.in_use = True
         self._order = Order(store.seq)
-        return Recovered(store.info, store.epoch, store.seq, store.checkpoint_seq, clean)
+        return Recovered(
+            store.info, store.epoch, store.seq, store.checkpoint_seq, clean, store.overviews
+        )
 
     def start(self, listener: Listener) -> None:
         """Begin to write."""
@@ -98,13 +101,21 @@ class MemoryLog:
         self._commits.append(commit)
         self._begin()
 
-    def checkpoint(self, tiles: Sequence[SavedTile], through: int | None) -> None:
+    def checkpoint(
+        self,
+        tiles: Sequence[SavedTile],
+        through: int | None,
+        written: Callable[[], None] | None = None,
+    ) -> None:
         """Queue tiles."""
 
         def save() -> None:
             self.store.tiles.update((tile.key, tile) for tile in tiles)
             if through is not None:
                 self.store.checkpoint_seq = through
+                self.store.overviews = True
+            if written is not None:
+                written()
 
         self._add_chore(save)
 
@@ -132,6 +143,12 @@ class MemoryLog:
             if until is not None and batch.first_seq > until:
                 return
             yield batch
+
+    def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
+        """The checkpoints of these tiles, in order of key."""
+        self._readable()
+        stored = self.store.tiles
+        return [stored[tile] for tile in sorted(set(tiles)) if tile in stored]
 
     def tiles(self) -> Iterator[SavedTile]:
         """Every tile checkpoint, in order of key."""

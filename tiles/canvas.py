@@ -1,80 +1,99 @@
 """The canvas: a sparse set of 64 × 64 RGB tiles, each with the seq of what touched it last."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tiles.deflate import deflate, inflate
-from tiles.geometry import TILE, TILE_PIXELS, Rectangle, key, tile_range, tiles_across
+from tiles.geometry import TILE, Rectangle, key, tile_range, tiles_across, unkey
+from tiles.log.base import SavedTile
 from tiles.raster import Bytes, Paint
-
-TILE_BYTES = TILE_PIXELS * 3
-
-
-def compress_tile(pixels: Bytes) -> bytes:
-    """A tile's (64, 64, 3) uint8 pixels as one zlib stream."""
-    return deflate(pixels.data)
+from tiles.residency import Ledger, Residents
 
 
 class Canvas:
-    """Level 0. Tiles that nothing ever touched aren't stored; they are background.
+    """Level 0. A tile that nothing ever touched is background.
 
     ``width`` and ``height`` are in pixels; tiles reach past the edge and are background there.
+    ``stored``: whether there may be tiles in the store, which have to be fetched before they can be
+    read. Reading one that is absent raises :class:`tiles.residency.AbsentError`; painting doesn't.
     """
 
-    def __init__(self, width: int, height: int, background: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        background: tuple[int, int, int],
+        ledger: Ledger | None = None,
+        *,
+        stored: bool = False,
+    ) -> None:
         self.width = width
         self.height = height
         self.background = np.array(background, np.uint8)
-        self.blank = np.tile(self.background, (TILE, TILE, 1))
-        self.blank.flags.writeable = False
-        self._pixels: dict[int, Bytes] = {}
-        self._seq: dict[int, int] = {}
+        self.residents = Residents(background, ledger or Ledger(), stored=stored)
+        """Its tiles of all levels, as far as they are in memory."""
 
     def __len__(self) -> int:
         """How many tiles are in memory."""
-        return len(self._pixels)
+        return self.residents.base_tiles
 
-    def keys(self) -> Iterable[int]:
-        """The keys of the tiles that something touched."""
-        return self._seq.keys()
+    @property
+    def blank(self) -> Bytes:
+        """The tile that nothing touched, (64, 64, 3) uint8, read-only."""
+        return self.residents.blank
+
+    def keys(self) -> Iterator[int]:
+        """The keys of the tiles in memory that something touched."""
+        for tile, record in self.residents.records.items():
+            if record.seq and unkey(tile).level == 0:
+                yield tile
 
     def tile(self, tile: int) -> Bytes:
         """A tile's (64, 64, 3) uint8 pixels, indexed [y, x]; to be read, not kept or changed."""
-        return self._pixels.get(tile, self.blank)
+        return self.residents.pixels(tile)
 
     def seq(self, tile: int) -> int:
         """The seq of the last message that touched a tile, or 0."""
-        return self._seq.get(tile, 0)
+        return self.residents.seq(tile)
 
     def paint(self, paints: Iterable[Paint], seq: int) -> list[int]:
         """Apply one message's paints; the distinct keys of the tiles that it touched.
 
         A tile that already holds ``seq`` is left as it is, so replaying over checkpoints is safe.
         """
+        residents = self.residents
+        records = residents.records
         touched: list[int] = []
         for tile, where, colour in paints:
-            known = self._seq.get(tile, 0)
+            record = records.get(tile)
             # A message may paint a tile in several pieces: its own seq is no obstacle.
-            if known >= seq and not (known == seq and tile in touched):
+            if record is not None and (
+                record.seq > seq or (record.seq == seq and tile not in touched)
+            ):
                 continue
-            pixels = self._pixels.get(tile)
-            if pixels is None:
-                pixels = self._pixels[tile] = self.blank.copy()
-            pixels[where] = colour
-            if known != seq:
-                self._seq[tile] = seq
+            if record is None or record.pixels is None:
+                record = residents.to_paint(tile)
+            assert record.pixels is not None
+            record.pixels[where] = colour
+            if record.mask is not None:
+                record.mask[where] = True
+                if record.mask.all():
+                    residents.covered(tile, record)
+            if record.seq != seq:
                 touched.append(tile)
+                if record.unsaved and record.payload is None:
+                    record.seq = seq
+                    record.used = True
+                else:
+                    residents.painted(tile, record, seq)
         return touched
 
     def load(self, tile: int, seq: int, data: bytes) -> None:
-        """Take a tile from a checkpoint, as :func:`compress_tile` made it.
+        """Take a tile from a checkpoint, as :func:`tiles.payload.encode_payload` made it.
 
-        Raises :class:`tiles.deflate.InflateError`.
+        One that is whole in memory is left as it is.
         """
-        pixels = np.frombuffer(inflate(data, TILE_BYTES), np.uint8).reshape(TILE, TILE, 3)
-        self._pixels[tile] = pixels.copy()
-        self._seq[tile] = seq
+        self.residents.install(tile, SavedTile(tile, seq, data))
 
     def tile_total(self) -> tuple[int, int]:
         """Tiles across and down."""

@@ -54,6 +54,23 @@ class TileRange(NamedTuple):
             row = key(self.level, 0, ty)
             yield from range(row + self.tx0, row + self.tx1 + 1)
 
+    def keys_outside(self, other: "TileRange | None") -> list[int]:
+        """The keys of its tiles that aren't in ``other``, row by row."""
+        level, left, top, right, bottom = self
+        if other is None or other.level != level or not overlap(self[1:], other[1:]):
+            return list(self.keys())
+        found: list[int] = []
+        before, after = min(right + 1, other.tx0), max(left, other.tx1 + 1)
+        row = key(level, 0, top)
+        for ty in range(top, bottom + 1):
+            if other.ty0 <= ty <= other.ty1:
+                found += range(row + left, row + before)
+                found += range(row + after, row + right + 1)
+            else:
+                found += range(row + left, row + right + 1)
+            row += 1 << _AXIS_BITS
+        return found
+
     def holds(self, tile: int) -> bool:
         """Whether the tile with this key is one of them."""
         level, tx, ty = unkey(tile)
@@ -152,6 +169,23 @@ def overlap(a: Rectangle, b: Rectangle) -> bool:
     return a[0] <= b[2] and b[0] <= a[2] and a[1] <= b[3] and b[1] <= a[3]
 
 
+def holds(outer: Rectangle, inner: Rectangle) -> bool:
+    """Whether all of ``inner`` lies in ``outer``."""
+    return (
+        outer[0] <= inner[0]
+        and outer[1] <= inner[1]
+        and inner[2] <= outer[2]
+        and inner[3] <= outer[3]
+    )
+
+
+def grown(box: Rectangle, share: float) -> Rectangle:
+    """A rectangle with a margin of that share of its size on every side."""
+    x0, y0, x1, y1 = box
+    across, down = int((x1 - x0 + 1) * share), int((y1 - y0 + 1) * share)
+    return x0 - across, y0 - down, x1 + across, y1 + down
+
+
 def union(a: Rectangle, b: Rectangle) -> Rectangle:
     """The smallest rectangle that holds both."""
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
@@ -159,10 +193,21 @@ def union(a: Rectangle, b: Rectangle) -> Rectangle:
 
 def centre_first(tiles: TileRange, keys: list[int]) -> list[int]:
     """Keys of a tile range, those nearest its centre first."""
-    cx, cy = tiles.tx0 + tiles.tx1, tiles.ty0 + tiles.ty1
+    found = np.array(keys, np.int64)
+    dx = 2 * (found & _AXIS_MASK) - (tiles.tx0 + tiles.tx1)
+    dy = 2 * (found >> _AXIS_BITS & _AXIS_MASK) - (tiles.ty0 + tiles.ty1)
+    order: list[int] = found[np.argsort(dx * dx + dy * dy, kind="stable")].tolist()
+    return order
 
-    def distance(tile: int) -> int:
-        _, tx, ty = unkey(tile)
-        return (2 * tx - cx) ** 2 + (2 * ty - cy) ** 2
 
-    return sorted(keys, key=distance)
+def post_order(keys: list[int]) -> list[int]:
+    """Keys of any levels, each tile after those below it, and near ones near each other."""
+    found = np.array(keys, np.int64)
+    level = found >> 2 * _AXIS_BITS
+    place = np.zeros_like(found)
+    for bit in range(_AXIS_BITS):
+        place |= (found >> bit & 1) << 2 * bit | (found >> _AXIS_BITS + bit & 1) << 2 * bit + 1
+    # A tile stands where the last of the level-0 tiles below it does.
+    last = (place + 1 << 2 * level) - 1
+    order: list[int] = found[np.lexsort((level, last))].tolist()
+    return order

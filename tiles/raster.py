@@ -55,12 +55,13 @@ class DrawLimits(NamedTuple):
 class Paint(NamedTuple):
     """What a message does to one tile: ``pixels[where] = colour``.
 
-    ``pixels`` is the tile's (64, 64, 3) uint8 array, indexed [y, x]; ``where`` is two slices or a
-    (64, 64) mask with at least one pixel set; ``colour`` is uint8, (3,) or one per pixel set.
+    ``pixels`` is the tile's (64, 64, 3) uint8 array, indexed [y, x]; ``where`` is two slices, a
+    (64, 64) mask with at least one pixel set, or rows and columns, of which the last counts where
+    they repeat; ``colour`` is uint8, (3,) or one per pixel.
     """
 
     tile: int
-    where: tuple[slice, slice] | Mask
+    where: tuple[slice, slice] | Mask | tuple[Ints, Ints]
     colour: Bytes
 
 

@@ -1,33 +1,91 @@
-"""From a log to the canvas that it stands for: checkpoints first, then the tail of the log."""
+"""From a log to the canvas that it stands for: the log's tail alone is read.
 
-from protocol.codec import decode
-from protocol.messages import Drawing
+Checkpointed tiles stay in the store until somebody asks for them. What the tail paints stands over
+them: a tile's checkpoint holds every message up to some seq of the tail, and each pixel that the
+tail sets has the colour of the last message to set it, so it doesn't matter what the checkpoint
+holds of them already.
+"""
+
+from protocol.codec import decode_runs
+from protocol.messages import PIXEL_BYTES, Drawing, PixelRun
 from protocol.types import Sender
 from tiles.canvas import Canvas
-from tiles.geometry import CANVAS_TILES_MAX
+from tiles.geometry import CANVAS_TILES_MAX, unkey
 from tiles.log.base import Batch, Log, Recovered
+from tiles.pixel_run import Pixels
+from tiles.pyramid import Pyramid
 from tiles.raster import rasterise
 
+_RUN_BYTES = 65_536 * PIXEL_BYTES
 
-def recover(log: Log, recovered: Recovered) -> tuple[Canvas, set[int]]:
-    """The canvas at ``recovered.seq``, and the keys of its tiles that no checkpoint covers yet."""
+
+def recover(log: Log, recovered: Recovered) -> Pyramid:
+    """The canvas at ``recovered.seq`` with its levels, as far as it isn't in the store."""
     info = recovered.info
-    canvas = Canvas(info.width, info.height, info.background)
-    for saved in log.tiles():
-        canvas.load(saved.key, saved.seq, saved.data)
-    unsaved: set[int] = set()
+    stored = recovered.checkpoint_seq > 0  # without a whole pass the tail is everything
+    pyramid = Pyramid(Canvas(info.width, info.height, info.background, stored=stored))
+    if not recovered.overviews:
+        _mark_everything(log, pyramid)
+    replay = Replay(pyramid, recovered.checkpoint_seq)
     for batch in log.read(recovered.checkpoint_seq):
-        unsaved.update(replay(canvas, batch))
-    return canvas, unsaved
+        replay.add(batch)
+    replay.finish()
+    return pyramid
 
 
-def replay(canvas: Canvas, batch: Batch) -> set[int]:
-    """Paint one batch of the log; the keys of the tiles that it changed."""
-    touched: set[int] = set()
-    messages = decode(batch.messages, Sender.CLIENT)
-    for seq, message in enumerate(messages, batch.first_seq):
-        assert isinstance(message, Drawing), "the log holds drawing only"
+def _mark_everything(log: Log, pyramid: Pyramid) -> None:
+    """A store of level 0 alone: once, every tile is read to know which overviews are due."""
+    for saved in log.tiles():
+        if unkey(saved.key).level == 0:
+            pyramid.mark([saved.key])
+
+
+class Replay:
+    """Paints the messages past seq ``after``, single pixels of many batches at once."""
+
+    def __init__(self, pyramid: Pyramid, after: int) -> None:
+        self._pyramid = pyramid
+        self._after = after
+        self._pixels = bytearray()
+        self._last_seq = 0
+
+    def add(self, batch: Batch) -> None:
+        """The next batch; it may be painted later."""
+        if len(batch.messages) == PIXEL_BYTES * (batch.last_seq - batch.first_seq + 1):
+            # No drawing message is shorter than a PIXEL, so these are nothing else.
+            self._collect(batch.messages, batch.last_seq)
+            return
+        seq = batch.first_seq - 1
+        for message in decode_runs(batch.messages, Sender.CLIENT):
+            if isinstance(message, PixelRun):
+                seq += len(message)
+                self._collect(message.data, seq)
+            else:
+                assert isinstance(message, Drawing), "the log holds drawing only"
+                seq += 1
+                if seq > self._after:
+                    self.finish()
+                    self._draw(message, seq)
+
+    def finish(self) -> None:
+        """Paint what was collected."""
+        if self._pixels:
+            run = PixelRun(bytes(self._pixels))
+            self._pixels.clear()
+            first_seq = self._last_seq - len(run) + 1
+            # Each tile gets the seq that it had, so that what clients hold of it is still known.
+            for paint, _, last in Pixels(run).by_tile():
+                self._pyramid.mark(self._pyramid.canvas.paint([paint], first_seq + last))
+
+    def _collect(self, data: bytes, last_seq: int) -> None:
+        before = self._after - (last_seq - len(data) // PIXEL_BYTES)
+        self._pixels += data if before <= 0 else data[before * PIXEL_BYTES :]
+        self._last_seq = last_seq
+        if len(self._pixels) >= _RUN_BYTES:
+            self.finish()
+
+    def _draw(self, message: Drawing, seq: int) -> None:
+        canvas = self._pyramid.canvas
         # What is in the log was within the limits of its day.
         paints = rasterise(message, canvas.width, canvas.height, max_tiles=CANVAS_TILES_MAX)
-        touched.update(canvas.paint(paints, seq))
-    return touched
+        self._pyramid.mark(canvas.paint(paints, seq))

@@ -32,19 +32,26 @@ def _context(request: Request) -> Context:
     return cast("Context", request.app.state.context)
 
 
-def _hub(
-    request: Request,
-    canvas: Annotated[str, Path(description="The canvas's name.", examples=["main"])],
-) -> Hub:
-    canvases = _context(request).canvases
-    hub = canvases.find(canvas)
+def live_hub(canvases: Canvases, name: str) -> Hub:
+    """The canvas of that name.
+
+    Raises :class:`server.problems.NotFound`, :class:`server.problems.Unavailable`.
+    """
+    hub = canvases.find(name)
     if hub is not None:
         return hub
     if canvases.stopping:
         raise Unavailable("The server is stopping.", retry_s=5)
     if not canvases.ready:
         raise Unavailable("The canvases are being opened.")
-    raise NotFound(f"There is no canvas {canvas!r}.")
+    raise NotFound(f"There is no canvas {name!r}.")
+
+
+def _hub(
+    request: Request,
+    canvas: Annotated[str, Path(description="The canvas's name.", examples=["main"])],
+) -> Hub:
+    return live_hub(_context(request).canvases, canvas)
 
 
 ContextOf = Annotated[Context, Depends(_context)]

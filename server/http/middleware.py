@@ -1,17 +1,36 @@
 """What every answer has in common: HEAD, cross-origin reading, headers for safety."""
 
 import re
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _OPEN = re.compile(r"/c/[^/]+/(?:tiles/.*|region\.png|pixel/.*|tilejson\.json|stats)", re.DOTALL)
+_SAFE = {"X-Content-Type-Options": "nosniff"}
+_SAFE_UNLESS_SAID = {
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_OPEN_TO_ALL = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, X-Tile-Seq",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 _PREFLIGHT = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD",
     "Access-Control-Allow-Headers": "Cache-Control, If-None-Match",
     "Access-Control-Max-Age": "86400",
 }
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+OPEN_HEADERS = tuple(_raw({**_SAFE, **_SAFE_UNLESS_SAID, **_OPEN_TO_ALL}))
+"""What an answer that is open to any origin has in common with all others, as ASGI sends it."""
 
 
 class CommonAnswers:
@@ -55,16 +74,13 @@ class CommonAnswers:
 
 
 def _add_headers(headers: MutableHeaders, is_open: bool) -> None:
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers.update(_SAFE)
+    for name, value in _SAFE_UNLESS_SAID.items():
+        headers.setdefault(name, value)
     if is_open:
-        headers["Access-Control-Allow-Origin"] = "*"
-        headers["Access-Control-Expose-Headers"] = "ETag, X-Tile-Seq"
-        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        headers.update(_OPEN_TO_ALL)
 
 
 async def _answer_preflight(send: Send) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in _PREFLIGHT.items()]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.start", "status": 204, "headers": _raw(_PREFLIGHT)})
     await send({"type": "http.response.body", "body": b""})

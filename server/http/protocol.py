@@ -1,16 +1,22 @@
-"""uvicorn's HTTP protocol, with bounds on how long and how large a request's head may be.
+"""uvicorn's HTTP protocol, with bounds on a request's head and on how many requests may wait.
 
 Without them a connection that never finishes asking, for a page or for an upgrade, is kept for ever
-and its headers are collected without end.
+and its headers are collected without end; and so are the requests of one that reads no answers.
 """
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 HEAD_WITHIN_S = 10.0
 """Time from connecting, or from a request's first byte, to the end of its headers."""
 HEAD_MAX_BYTES = 64 * 1024
+WAITING_MAX = 256
+"""Requests of one connection that wait for an earlier one's answer; with more it is closed."""
 
 HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -19,12 +25,17 @@ HEAD_TOO_LARGE = (
 """The answer to a request whose head is too large."""
 
 
+class TooManyRequestsError(Exception):
+    """Raised into the parser, which reads no further; uvicorn answers 400 and closes."""
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """One HTTP connection; given to uvicorn as ``http=``."""
 
     _awaits_head = True
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request is due."""
@@ -49,6 +60,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._cancel_head_timer()
         super().on_headers_complete()
+        if len(self.pipeline) > WAITING_MAX:
+            self._abandon()
+            raise TooManyRequestsError
 
     def on_message_complete(self) -> None:
         """What comes next is another request's head."""
@@ -58,7 +72,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._cancel_head_timer()
+        self._abandon()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _abandon(self) -> None:
+        """Nobody gets any more answers; uvicorn knows of the latest request alone."""
+        self.pipeline.clear()
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
 
     def _set_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)

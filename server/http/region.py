@@ -8,7 +8,7 @@ from server.http.conditional import matches, quote
 from server.http.context import ContextOf, LiveHub
 from server.http.large_answer import LargeAnswer
 from server.http.regions import Region, parse_scale
-from server.http.tiles import CACHE_LIVE, SEQ_HEADER
+from server.http.tile_answers import CACHE_LIVE, SEQ_HEADER
 from server.problems import ProblemDetails, Unprocessable
 from tiles.geometry import CANVAS_MAX
 

@@ -5,7 +5,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from server.http.imagery import bands, freshen, tiles_of, version
+from server.http.imagery import bands, tiles_of, version
 from server.http.large_answer import Outgoing
 from server.http.workshop import Workshop
 from server.hub import Hub
@@ -73,17 +73,17 @@ class RegionImages:
         Raises :class:`server.problems.Unavailable`.
         """
         keys = list(tiles_of(region.scale.level, region.level_box).keys())
-        if region.scale.level:
+        if hub.pyramid.version(keys) is None:
             async with self._workshop.place():
-                await freshen(hub.pyramid, keys)
-        return await version(hub.pyramid, keys)
+                return await version(hub.paging, keys)
+        return await version(hub.paging, keys)
 
     async def png(self, hub: Hub, region: Region) -> list[bytes]:
         """The image, in pieces to be joined. Raises :class:`server.problems.Unavailable`."""
         async with self._workshop.place():
             self.outgoing.require_room()
             stream = PngStream(*region.size)
-            async for band in bands(hub.pyramid, region.scale.level, region.level_box):
+            async for band in bands(hub.paging, region.scale.level, region.level_box):
                 await asyncio.to_thread(_add, stream, band, region.scale.times)
             await asyncio.to_thread(stream.finish)
             return stream.pieces

@@ -1,114 +1,86 @@
-"""``/c/{canvas}/tiles/…``: the canvas as an XYZ pyramid of PNG and WebP images."""
+"""``/c/{canvas}/tiles/…``: the canvas as an XYZ pyramid of PNG and WebP images.
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+These routes see the requests that :func:`server.http.tile_answers.answer_at_once` has left.
+"""
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from server.http.conditional import matches, quote
-from server.http.context import ContextOf, LiveHub
-from server.http.tile_images import ImageFormat, TileImage
-from server.http.tilegrid import DEFAULT_SIZE, SIZES, TileGrid
-from server.problems import NotFound, ProblemDetails
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
-router = APIRouter(tags=["images"])
-
-CACHE_LIVE = "public, max-age=1"
-CACHE_OVERVIEW = "public, max-age=2, stale-while-revalidate=30"
-CACHE_FOREVER = "public, max-age=31536000, immutable"
-SEQ_HEADER = "X-Tile-Seq"
-
-Zoom = Annotated[int, Path(description="0 shows the whole canvas in one image.")]
-Column = Annotated[int, Path(description="Images from the left edge.")]
-Row = Annotated[int, Path(description="Images from the upper edge.")]
-Version = Annotated[
-    str | None,
-    Query(description="An ETag without its quotes: if it is current and durable, never expires."),
-]
+from server.http.tile_answers import answer
+from server.http.tile_path import ImageFormat
 
 
-async def _respond(
-    request: Request, context: ContextOf, hub: LiveHub, image: TileImage, v: str | None
-) -> Response:
-    grid = TileGrid(image.size, hub.info.width, hub.info.height)
-    if not grid.holds(image.zoom, image.x, image.y):
-        raise NotFound(
-            f"There is no tile {image.zoom}/{image.x}/{image.y}: zoom goes to {grid.max_zoom}."
-        )
-    version = await context.tile_images.version(hub, image)
-    tag = f"{hub.epoch:x}-{version:x}"
-    if matches(request.headers.get("if-none-match"), tag):
-        seq, status, body = hub.seq, 304, b""
-    else:
-        encoded = await context.tile_images.encoded(hub, image, version)
-        version, seq, body = encoded
-        tag, status = f"{hub.epoch:x}-{version:x}", 200
-    cache = CACHE_LIVE if grid.level(image.zoom) == 0 else CACHE_OVERVIEW
-    if v == tag and version <= hub.durable_seq:
-        cache = CACHE_FOREVER
-    headers = {"ETag": quote(tag), SEQ_HEADER: str(seq), "Cache-Control": cache}
-    return Response(body, status, headers, image.format.media_type)
+async def tile(request: Request) -> Response:
+    """The image holds every drawing message up to its `X-Tile-Seq`."""
+    status, headers, body = await answer(request.app.state.context, request.scope)
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
 
 
-def _endpoint(times: int, format: ImageFormat) -> Callable[..., Awaitable[Response]]:
-    async def tile(
-        request: Request,
-        context: ContextOf,
-        hub: LiveHub,
-        z: Zoom,
-        x: Column,
-        y: Row,
-        v: Version = None,
-    ) -> Response:
-        image = TileImage(DEFAULT_SIZE, z, x, y, times, format)
-        return await _respond(request, context, hub, image, v)
+class _PlainRoute(APIRoute):
+    """A route whose endpoint takes the request as it is; what it reads of it is only described."""
 
-    return tile
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The endpoint itself: FastAPI's own handler costs several times what a tile does."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
 
 
-def _sized_endpoint(times: int, format: ImageFormat) -> Callable[..., Awaitable[Response]]:
-    async def sized_tile(
-        request: Request,
-        context: ContextOf,
-        hub: LiveHub,
-        size: Annotated[int, Path(description="Pixels along the image's side: 64, 256 or 512.")],
-        z: Zoom,
-        x: Column,
-        y: Row,
-        v: Version = None,
-    ) -> Response:
-        if size not in SIZES:
-            raise NotFound(f"Tiles are {', '.join(map(str, SIZES))} pixels wide.")
-        return await _respond(request, context, hub, TileImage(size, z, x, y, times, format), v)
+router = APIRouter(tags=["images"], route_class=_PlainRoute)
 
-    return sized_tile
+_ABOUT = {
+    "canvas": "The canvas's name.",
+    "size": "Pixels along the image's side: 64, 256 or 512.",
+    "z": "0 shows the whole canvas in one image.",
+    "x": "Images from the left edge.",
+    "y": "Images from the upper edge.",
+    "v": "An ETag without its quotes: if it is current and durable, never expires.",
+}
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query" if name == "v" else "path",
+        "required": name != "v",
+        "description": _ABOUT[name],
+        "schema": {"type": "string" if name in {"canvas", "v"} else "integer"},
+    }
+
+
+def _add_route(path: str, names: str, about: str, format: ImageFormat) -> None:
+    router.add_api_route(
+        path,
+        tile,
+        methods=["GET"],
+        summary=about,
+        name=about,
+        response_class=Response,
+        responses={
+            200: {"content": {format.media_type: {}}, "description": "The image."},
+            304: {"description": "It is still the one that If-None-Match names."},
+            404: {"content": _PROBLEM, "description": "Outside the pyramid."},
+            503: {"content": _PROBLEM, "description": "Too much to do: retry."},
+        },
+        openapi_extra={"parameters": [_parameter(name) for name in names.split()]},
+    )
 
 
 def _add_routes() -> None:
-    # `{y}` would match `5@2x` too, so the doubled images come first.
-    for suffix, times in (("@2x", 2), ("", 1)):
+    for suffix, doubled in (("", ""), ("@2x", ", doubled")):
         for format in ImageFormat:
-            ending = f"{suffix}.{format.value}"
-            doubled = ", doubled" if times > 1 else ""
-            name = f"{format.value.upper()} tile{doubled}"
-            for path, endpoint, about in (
-                (f"/{{z}}/{{x}}/{{y}}{ending}", _endpoint, f"{name}, 256 pixels"),
-                (f"/{{size}}/{{z}}/{{x}}/{{y}}{ending}", _sized_endpoint, f"{name}, any size"),
-            ):
-                router.add_api_route(
-                    f"/c/{{canvas}}/tiles{path}",
-                    endpoint(times, format),
-                    methods=["GET"],
-                    summary=about,
-                    name=about,
-                    response_class=Response,
-                    responses={
-                        200: {"content": {format.media_type: {}}, "description": "The image."},
-                        304: {"description": "It is still the one that If-None-Match names."},
-                        404: {"model": ProblemDetails, "description": "Outside the pyramid."},
-                        503: {"model": ProblemDetails, "description": "Too much to do: retry."},
-                    },
-                )
+            about = f"{format.value.upper()} tile{doubled}"
+            image = f"{{z}}/{{x}}/{{y}}{suffix}.{format.value}"
+            folder = "/c/{canvas}/tiles"
+            _add_route(f"{folder}/{image}", "canvas z x y v", f"{about}, 256 pixels", format)
+            _add_route(
+                f"{folder}/{{size}}/{image}", "canvas size z x y v", f"{about}, any size", format
+            )
 
 
 _add_routes()

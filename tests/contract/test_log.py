@@ -1,6 +1,7 @@
 """What every log promises, in memory or in SQLite (:mod:`tiles.log.base`)."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -351,6 +352,7 @@ def test_a_closed_log_takes_nothing(rig: Rig) -> None:
         lambda: log.update(INFO),
         lambda: all_batches(log),
         lambda: list(log.tiles()),
+        lambda: log.saved([1]),
         lambda: log.session(SESSION),
         log.open,
     ):
@@ -382,6 +384,56 @@ def test_checkpoints_replace_tiles_and_say_when_they_are_whole(rig: Rig) -> None
     log.checkpoint([], 9)
     assert log.close(WAIT_S)
     assert rig.log().open().checkpoint_seq == 9
+
+
+def test_saved_tiles_are_read_by_their_keys(rig: Rig) -> None:
+    """REC-2: those that are asked for and have a checkpoint, in order, of whatever level."""
+    log, _, _ = rig.opened()
+    assert log.saved([1, 2]) == []
+    keys = [0, 1, 2, 7, 9, 10, 1 << 20, (1 << 20) + 1, 10 << 20]
+    tiles = [SavedTile(key, 5, key.to_bytes(4, "big") * 100) for key in keys]
+    written = threading.Event()
+    log.checkpoint(tiles[::-1], None, written.set)
+    assert written.wait(WAIT_S)
+    assert log.saved(keys[::-1]) == tiles
+    assert log.saved([8, 9, 1 << 20, 9, 5, 2]) == [tiles[2], tiles[4], tiles[6]]
+    assert log.saved([]) == []
+    log.checkpoint([SavedTile(9, 6, b"new")], None, written.set)
+    log.close(WAIT_S)
+    again = rig.log()
+    again.open()
+    assert again.saved([9]) == [SavedTile(9, 6, b"new")]
+
+
+def test_written_tiles_can_be_read(rig: Rig) -> None:
+    """TILE-3: once it is said that tiles are written, what is read is no older."""
+    log, _, recorder = rig.opened()
+    drawing = Drawing()
+    for turn in range(1, 30):
+        log.append(drawing.commit(1))
+        tiles = [SavedTile(key, turn, bytes([turn]) * 700) for key in range(90)]
+        written = threading.Event()
+        log.checkpoint(tiles, turn, written.set)
+        assert written.wait(WAIT_S)
+        assert log.saved(range(90)) == tiles
+    assert recorder.troubles == []
+
+
+def test_tiles_are_said_to_be_written_when_storage_is_back(rig: Rig) -> None:
+    """LOG-5: not before."""
+    log, _, recorder = rig.opened()
+    drawing = Drawing()
+    log.append(drawing.commit(1))
+    recorder.wait_durable(1)
+    rig.fail()
+    log.append(drawing.commit(1))
+    recorder.wait_troubles(1)
+    written = threading.Event()
+    log.checkpoint([SavedTile(1, 2, b"tile")], 2, written.set)
+    assert not written.wait(0.05)
+    rig.heal()
+    assert written.wait(WAIT_S)
+    assert log.saved([1]) == [SavedTile(1, 2, b"tile")]
 
 
 def test_many_tiles(rig: Rig) -> None:

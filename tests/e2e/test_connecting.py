@@ -1,6 +1,7 @@
 """Who gets a connection at all: origins, canvases, places, and handshakes that go wrong."""
 
 import asyncio
+import json
 import re
 from http import HTTPStatus
 
@@ -25,11 +26,14 @@ def server(launch: Launch) -> ServerProcess:
 
 
 async def refusal(url: str, origin: str | None = None) -> int:
-    """The HTTP status that an upgrade is refused with."""
+    """The HTTP status that an upgrade is refused with, by a problem (HTTP-5)."""
     with pytest.raises(InvalidStatus) as refused:
         async with Peer(url, origin=origin):
             pass
-    return refused.value.response.status_code
+    response = refused.value.response
+    assert response.headers["content-type"] == "application/problem+json"
+    assert json.loads(response.body or b"")["status"] == response.status_code
+    return response.status_code
 
 
 @pytest.mark.parametrize(

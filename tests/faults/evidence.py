@@ -11,9 +11,9 @@ from protocol.messages import Drawing
 from protocol.types import Sender
 from tests.faults.artist import Artist, whose
 from tests.oracle.canvas import Canvas as Oracle
-from tiles.geometry import TILE, key
+from tests.whole_canvas import whole_canvas
+from tiles.geometry import tile_range, unkey
 from tiles.log.sqlite import SqliteLog
-from tiles.recovery import recover
 
 _ROWS = """
 SELECT first_seq, last_seq, authors.session, messages FROM log
@@ -103,10 +103,10 @@ class Evidence:
         try:
             assert not recovered.clean
             assert recovered.seq == self.oracle.seq
-            canvas, _ = recover(log, recovered)
-            for ty in range(self._side // TILE):
-                for tx in range(self._side // TILE):
-                    pixels = canvas.tile(key(0, tx, ty)).tobytes()
-                    assert pixels == self.oracle.tile(0, tx, ty), f"tile {tx}, {ty} differs"
+            pyramid = whole_canvas(log, recovered)
+            for level in range(pyramid.levels):
+                for tile in tile_range(level, (0, 0, self._side - 1, self._side - 1)).keys():
+                    pixels = pyramid.tile(tile).tobytes()
+                    assert pixels == self.oracle.tile(*unkey(tile)), f"{unkey(tile)} differs"
         finally:
             log.close(0)

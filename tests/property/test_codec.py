@@ -1,14 +1,15 @@
 """The codec over all messages and over all bytes (WIRE rules)."""
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.codec import decode, encode
+from protocol.codec import decode, decode_runs, encode
 from protocol.errors import CloseCode, ProtocolError
-from protocol.messages import CLIENT_FRAME_MAX_BYTES, TABLE, U64_MAX, Message, Viewport
+from protocol.messages import CLIENT_FRAME_MAX_BYTES, TABLE, U64_MAX, Message, PixelRun, Viewport
 from protocol.types import Blob, Items, Layout, Scalar, Sender, Text
 
 RANGES = {Scalar.U8: 0xFF, Scalar.U16: 0xFFFF, Scalar.U32: 0xFFFF_FFFF, Scalar.U64: U64_MAX}
@@ -134,3 +135,31 @@ def test_the_longest_messages_fit_a_frame() -> None:
     frame = encode(Viewport(0, 0, 0, 65_535, 65_535, known))
     assert len(frame) <= CLIENT_FRAME_MAX_BYTES
     assert decode(frame, Sender.CLIENT) == [Viewport(0, 0, 0, 65_535, 65_535, known)]
+
+
+def repeated(layout: Layout) -> st.SearchStrategy[list[Message]]:
+    """A few messages of one kind."""
+    return st.lists(messages(layout), min_size=1, max_size=5)
+
+
+GROUPS = st.one_of(*[repeated(layout) for layout in TABLE if Sender.CLIENT in layout.sender])
+
+
+@given(st.lists(GROUPS, min_size=1, max_size=6), st.binary(max_size=9))
+def test_runs_are_the_same_messages(drawn: list[list[Message]], garbage: bytes) -> None:
+    """RUN-1: decoding in runs and one by one agree, also on what can't be parsed."""
+    frame = b"".join(encode(message) for group in drawn for message in group) + garbage
+    try:
+        singly = decode(frame, Sender.CLIENT)
+    except ProtocolError as error:
+        with pytest.raises(ProtocolError, match=re.escape(error.reason)):
+            decode_runs(frame, Sender.CLIENT)
+        return
+    expanded: list[object] = []
+    for found in decode_runs(frame, Sender.CLIENT):
+        if isinstance(found, PixelRun):
+            assert len(found) > 1
+            expanded += decode(found.data, Sender.CLIENT)
+        else:
+            expanded.append(found)
+    assert expanded == singly

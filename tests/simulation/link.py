@@ -2,13 +2,12 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from protocol.errors import CloseCode
 from protocol.session import State
-from server.line import pack
 from server.session import Session
 from tests.simulation.tap import Tap
 from tests.simulation.virtual_time import VirtualTime
@@ -91,15 +90,25 @@ class Link:
 
     # -- the server's end ----------------------------------------------------------------------
 
-    def write(self, messages: Sequence[bytes]) -> None:
+    def frame(self, payload: bytes) -> bytes:
+        """See :meth:`server.line.Line.frame`: its length goes before it."""
+        return len(payload).to_bytes(4, "little") + payload
+
+    def write(self, framed: bytes) -> None:
         """See :meth:`server.line.Line.write`."""
         if self._server_closed:
             return
-        self.tap.sent(messages, behind=self._full)
-        for frame in pack(messages):
+        frames = []
+        while framed:
+            end = 4 + int.from_bytes(framed[:4], "little")
+            frames.append(framed[4:end])
+            framed = framed[end:]
+        self.tap.sent(frames, behind=self._full)
+        for frame in frames:
             self._queue(frame, len(frame))
-        if self.unsent_bytes() > self._high_bytes:
+        if not self._full and self.unsent_bytes() > self._high_bytes:
             self._full = self.tap.hampered = True
+            self.tap.session.filled()
 
     def unsent_bytes(self) -> int:
         """See :meth:`server.line.Line.unsent_bytes`."""

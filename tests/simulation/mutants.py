@@ -1,5 +1,6 @@
 """Servers that are wrong in one place each: the simulation has to find every one of them."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 from unittest.mock import patch
@@ -13,6 +14,8 @@ from server.reception import Reception
 from server.session import Session
 from server.viewing import Viewing
 from tiles.geometry import Rectangle, TileRange, tile_range
+from tiles.raster import Bytes
+from tiles.residency import Resident, Residents
 
 
 class LateViewing(Viewing):
@@ -31,14 +34,15 @@ class LateViewing(Viewing):
     def subscribe(self) -> None:
         """Now it comes."""
         for session, tile in self.late:
-            self.live.add(tile, session)
+            self.live.add(tile, session.view.slot)
         self.late.clear()
 
-    def _drop(self, session: Session, tile: int) -> None:
-        if (session, tile) in self.late:
-            del self.late[session, tile]
-        else:
-            super()._drop(session, tile)
+    def _drop(self, session: Session, tiles: Iterable[int]) -> None:
+        for tile in list(tiles):
+            if (session, tile) in self.late:
+                del self.late[session, tile]
+            else:
+                super()._drop(session, (tile,))
 
 
 class LateFanout(Fanout):
@@ -54,14 +58,14 @@ class LateFanout(Fanout):
 class UnorderedFeed(Feed):
     """Joins by tile right across a message that touches several: what came after goes before."""
 
-    def add(self, tiles: list[int], data: bytes) -> None:
+    def add(self, tiles: Sequence[int], data: bytes) -> None:
         """See :meth:`server.feed.Feed.add`."""
         if len(tiles) != 1:
             super().add(tiles, data)
             return
         for part in self._parts:
             if isinstance(part, dict):
-                part.setdefault(tiles[0], bytearray()).extend(data)
+                part[tiles[0]] = bytes(part.get(tiles[0], b"")) + data
                 return
         super().add(tiles, data)
 
@@ -81,9 +85,8 @@ def one_tile_too_few(level: int, box: Rectangle) -> TileRange:
 class StickyViewing(Viewing):
     """Forgets to unsubscribe from a tile that leaves the viewport."""
 
-    def _drop(self, session: Session, tile: int) -> None:
-        if tile in session.view.stale:
-            super()._drop(session, tile)
+    def _drop(self, session: Session, tiles: Iterable[int]) -> None:
+        super()._drop(session, [tile for tile in tiles if tile in session.view.stale])
 
 
 class HauntedViewing(Viewing):
@@ -102,7 +105,7 @@ class SnapshotFanout(Fanout):
         viewing = self._hub.viewing
         for tiles, _ in self._feed.take():
             for tile in tiles:
-                for session in list(viewing.live.of(tile)):
+                for session in viewing.watchers(tile):
                     viewing.owe(session, tile)
                     self.due(session)
 
@@ -133,6 +136,26 @@ class UnfencedReception(Reception):
 
 def keep_cursors(outbox: Outbox, box: Rectangle) -> None:
     """Leaves in the outbox a cursor that the viewport has moved away from."""
+
+
+def put_over(record: Resident, base: Bytes) -> None:
+    """Takes what was saved of a tile for newer than what was painted since."""
+    assert record.pixels is not None
+    record.pixels[:] = base
+
+
+class ForgetfulResidents(Residents):
+    """Lets tiles leave that aren't saved as they are."""
+
+    def evict(self, looks: int) -> None:
+        """See :meth:`tiles.residency.Residents.evict`."""
+        kept, self.unsaved = self.unsaved, set()
+        for tile in kept:
+            self.records[tile].unsaved = self.records[tile].mask is not None
+        super().evict(looks)
+
+
+SHORT_OF_MEMORY = {"tests.simulation.world.BUDGETS_BYTES": (300_000,)}
 
 
 class Mutant(NamedTuple):
@@ -175,4 +198,14 @@ MUTANTS = (
         ("AWR-1",),
     ),
     Mutant("no fence", {"server.hub.Reception": UnfencedReception}, ("ONCE-1",)),
+    Mutant(
+        "a base over what was painted",
+        {"tiles.residency.put_under": put_over, **SHORT_OF_MEMORY},
+        ("FAN-1",),
+    ),
+    Mutant(
+        "unsaved tiles leave",
+        {"tiles.canvas.Residents": ForgetfulResidents, **SHORT_OF_MEMORY},
+        ("FAN-1",),
+    ),
 )

@@ -12,3 +12,6 @@ SETTINGS = Settings(
     checkpoint_interval_s=3.0,
     checkpoint_step_tiles=16,
 )
+
+BUDGETS_BYTES = (1 << 30, 1 << 20, 300_000)
+"""Memory for everything, for a part of the canvas's tiles, and for hardly any of them."""

@@ -148,14 +148,14 @@ class Tap:
         number = self.session.view.number
         return self.viewports[number - 1] if number else None
 
-    def sent(self, messages: Sequence[bytes], *, behind: bool) -> None:
+    def sent(self, frames: Sequence[bytes], *, behind: bool) -> None:
         """The server made one write of these; ``behind`` if the line hadn't drained yet."""
         self._counts.writes += 1
         self._check(not behind, "FAN-8", "it is written to while it doesn't read")
         self._applied()
         rank = clocks = drew = 0
         self._distance = -1
-        for message in decode(b"".join(messages), Sender.SERVER):
+        for message in decode(b"".join(frames), Sender.SERVER):
             kind = type(message)
             if _RANK[kind] < rank:
                 self._fail("FAN-5", f"{kind.__name__} comes late in a flush")

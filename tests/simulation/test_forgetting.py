@@ -3,6 +3,7 @@
 import random
 
 from server.hub import Hub
+from server.memory import Memory
 from tests.memory_log import MemoryLog, MemoryStore
 from tests.simulation.settings import SETTINGS
 from tests.simulation.verdict import Verdict
@@ -40,7 +41,8 @@ def test_counts_are_kept_for_their_days() -> None:
 
     log = MemoryLog(store, schedule=time.do_after, delay_s=0.001)
     recovered = log.open()
-    canvas, unsaved = recover(log, recovered)
+    pyramid = recover(log, recovered)
+    memory = Memory(SETTINGS.memory_budget_bytes, process)
     began = time.now
 
     def now_ms() -> int:
@@ -48,7 +50,7 @@ def test_counts_are_kept_for_their_days() -> None:
         return int((100 + (time.now - began) / HOUR_S) * DAY_MS)
 
     settings = SETTINGS.model_copy(update={"session_keep_days": 30.0})
-    hub = Hub("main", log, recovered, canvas, unsaved, settings, process, process.offload, now_ms)
+    hub = Hub("main", log, recovered, pyramid, memory, settings, process, process.offload, now_ms)
     hub.start()
     time.run(began + 1)
     assert [log.session(id) is not None for id in seen_days] == [False, True, True]

@@ -1,94 +1,10 @@
 """What overtakes what is under way: rare in the simulation, so played here move by move."""
 
-import random
-from collections.abc import Sequence
-
-from protocol.codec import decode, encode
 from protocol.errors import CloseCode
-from protocol.messages import (
-    NEW_SESSION,
-    VERSION,
-    Follow,
-    Hello,
-    Message,
-    PresenceSet,
-    Seen,
-    Viewport,
-    Welcome,
-)
+from protocol.messages import NEW_SESSION, VERSION, Follow, Hello, PresenceSet, Seen, Viewport
 from protocol.session import State
-from protocol.types import Sender
-from server.hub import Hub
-from server.session import Session
-from tests.memory_log import MemoryLog, MemoryStore
 from tests.simulation.settings import SETTINGS
-from tests.simulation.verdict import Verdict
-from tests.simulation.virtual_time import Process, VirtualTime
-from tiles.log.base import CanvasInfo
-from tiles.recovery import recover
-
-
-class Notepad:
-    """A line that writes down what is sent; ``unsent`` is how full it says to be."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.closed: CloseCode | None = None
-        self.unsent = 0
-
-    def write(self, messages: Sequence[bytes]) -> None:
-        """See :meth:`server.line.Line.write`."""
-        self.messages += decode(b"".join(messages), Sender.SERVER)
-
-    def unsent_bytes(self) -> int:
-        """See :meth:`server.line.Line.unsent_bytes`."""
-        return self.unsent
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """See :meth:`server.line.Line.close`."""
-        self.closed = code
-
-    def abort(self) -> None:
-        """See :meth:`server.line.Line.abort`."""
-
-    @property
-    def welcome(self) -> Welcome:
-        """The first message."""
-        welcome = self.messages[0]
-        assert isinstance(welcome, Welcome)
-        return welcome
-
-
-class Table:
-    """A hub in virtual time."""
-
-    def __init__(self) -> None:
-        self.time = VirtualTime(Verdict())
-        process = Process(self.time, random.Random(1), tick_s=1e-6)
-        store = MemoryStore(CanvasInfo(100, 100))
-        log = MemoryLog(store, schedule=self.time.do_after, delay_s=0.001)
-        recovered = log.open()
-        self.hub = Hub(
-            "main",
-            log,
-            recovered,
-            *recover(log, recovered),
-            SETTINGS,
-            process,
-            process.offload,
-            lambda: 0,
-        )
-        self.hub.start()
-
-    def join(self) -> tuple[Session, Notepad]:
-        """A new connection."""
-        notepad = Notepad()
-        return self.hub.join(notepad, b""), notepad
-
-    def say(self, session: Session, *messages: Message) -> None:
-        """The client's frame comes, and time to deal with it."""
-        session.receive(b"".join(map(encode, messages)))
-        self.time.run(self.time.now + 0.2)
+from tests.simulation.table import Table
 
 
 def test_the_connection_that_was_made_last_keeps_the_session() -> None:
@@ -118,6 +34,7 @@ def test_who_forbids_it_is_not_shown_any_more() -> None:
     follower, followers_notepad = table.join()
     table.say(follower, Hello(VERSION, NEW_SESSION, ""))
     followers_notepad.unsent = 2 * SETTINGS.slow_reader_bytes
+    follower.filled()
     table.say(follower, Viewport(0, 0, 0, 9, 9), Follow(notepad.welcome.client))
     assert follower.outbox.behind
     table.say(ada, Viewport(0, 50, 50, 59, 59))

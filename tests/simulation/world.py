@@ -14,6 +14,7 @@ from protocol.errors import RejectCode
 from protocol.messages import Drawing, PresenceSet
 from server.hub import Hub
 from server.line import Line
+from server.memory import Memory
 from server.session import Session
 from tests.memory_log import MemoryStore
 from tests.oracle.canvas import levels
@@ -23,18 +24,19 @@ from tests.simulation.person import Person
 from tests.simulation.recount import (
     compare_following,
     compare_presence,
+    compare_start,
     compare_views,
     nobody_left,
     recount,
     sample,
 )
-from tests.simulation.settings import SETTINGS
+from tests.simulation.settings import BUDGETS_BYTES, SETTINGS
 from tests.simulation.stranger import Stranger
 from tests.simulation.tap import Counts, Tap
 from tests.simulation.truth import Truth, WatchedLog
 from tests.simulation.verdict import Verdict
 from tests.simulation.virtual_time import Process, VirtualTime
-from tiles.geometry import key
+from tests.whole_canvas import whole_canvas
 from tiles.log.base import CanvasInfo
 from tiles.raster import Paint, rasterise
 from tiles.recovery import recover
@@ -80,24 +82,20 @@ class Server:
             epochs=lambda: world.rng.randrange(1, 1 << 53),
         )
         recovered = log.open()
-        canvas, unsaved = recover(log, recovered)
+        pyramid = recover(log, recovered)
         if world.truth.seq != recovered.seq or not recovered.clean:
             world.truth = Truth(world.verdict, world.store)
-        log.truth = truth = world.truth
-        for tx, ty in truth.spots():
-            held = canvas.tile(key(0, tx, ty)).tobytes()
-            world.verdict.check(
-                held == truth.oracle.tile(0, tx, ty), "REC-1", f"tile ({tx}, {ty}) differs"
-            )
+        log.truth = world.truth
+        compare_start(world, whole_canvas(log, recovered))
         tick_s = world.rng.choice((2e-6, 2e-5, 1e-4))
         process = Process(world.time, world.rng, tick_s)
         hub = Hub(
             "main",
             log,
             recovered,
-            canvas,
-            unsaved,
-            SETTINGS,
+            pyramid,
+            Memory(world.settings.memory_budget_bytes, process),
+            world.settings,
             process,
             process.offload,
             lambda: int(1000 * world.time.now),
@@ -177,6 +175,9 @@ class World:
         self.plan = plan
         self.rng = random.Random(seed)
         self.verdict = Verdict(rules)
+        self.settings = SETTINGS.model_copy(
+            update={"memory_budget_bytes": self.rng.choice(BUDGETS_BYTES)}
+        )
         self.time = VirtualTime(self.verdict)
         info = CanvasInfo(plan.width, plan.height, (255, 254, 253))
         self.store = MemoryStore(info, epoch=self.rng.randrange(1, 1 << 53))

@@ -9,14 +9,12 @@ import pytest
 
 from protocol.messages import Pixel, Rect
 from server.http.imagery import freshen
-from server.http.tile_images import ImageFormat, TileImage
+from server.http.tile_images import TileEntry
+from server.http.tile_path import ImageFormat, TileImage
 from server.http.tilegrid import TileGrid
 from tests.http_rig import Pixels, pixels_of, problem_of, serving, settings_in
-from tiles.canvas import Canvas
-from tiles.geometry import key, tile_range
+from tiles.geometry import key
 from tiles.png import encode_png
-from tiles.pyramid import Pyramid
-from tiles.raster import Paint
 
 RED = (255, 0, 0)
 GREEN = (0, 128, 0)
@@ -207,24 +205,34 @@ async def test_empty_tiles_share_one_image(tmp_path: Path) -> None:
     """HTTP-3: the very same bytes, made once for each size and format."""
     async with serving(settings_in(tmp_path, background=BACKGROUND)) as site:
         images = site.app.state.context.tile_images
-        first = await images.encoded(site.hub(), TileImage(256, 2, 0, 0, 1, ImageFormat.PNG), 0)
-        second = await images.encoded(site.hub(), TileImage(256, 2, 3, 3, 1, ImageFormat.PNG), 0)
+
+        async def made(x: int, y: int, format: ImageFormat) -> TileEntry:
+            entry = await images.latest(site.hub(), TileImage(256, 2, x, y, 1, format))
+            encoded: TileEntry = await images.encoded(entry)
+            assert encoded.data is not None
+            assert (pixels_of(encoded.data) == BACKGROUND).all()
+            return encoded
+
+        first, second = [await made(at, at, ImageFormat.PNG) for at in (0, 3)]
         assert first.data is second.data
-        assert (pixels_of(first.data) == BACKGROUND).all()
-        webp = await images.encoded(site.hub(), TileImage(256, 2, 3, 3, 1, ImageFormat.WEBP), 0)
-        assert (pixels_of(webp.data) == BACKGROUND).all()
+        assert first.cost_bytes < 2000
+        await made(3, 3, ImageFormat.WEBP)
 
 
 async def test_the_cache_is_bounded(tmp_path: Path) -> None:
     """Images are kept by bytes; the one used least recently goes first."""
-    async with serving(settings_in(tmp_path, http_cache_bytes=4000)) as site:
+    async with serving(settings_in(tmp_path, http_cache_bytes=8000)) as site:
         await site.paint(Rect(5, 0, 0, 1023, 1023, *RED))
         images = site.app.state.context.tile_images
+        used = "/c/main/tiles/2/0/0.png"
         for x in range(4):
             for y in range(4):
                 await site.get(f"/c/main/tiles/2/{x}/{y}.png")
-        assert 0 < images._cache_bytes <= 4000
-        assert images._cache_bytes == sum(len(kept.data) for _, kept in images._cache.values())
+                await site.get(used)
+                assert images._cache_bytes <= 8000
+        assert images._cache_bytes == sum(entry.cost_bytes for entry in images._cache.values())
+        assert [image[2:4] for _, image in images._cache][-2:] == [(3, 3), (0, 0)]
+        assert 2 <= len(images._cache) <= 7
 
 
 async def test_the_same_image_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,28 +262,32 @@ async def test_too_much_at_once_is_503(tmp_path: Path, monkeypatch: pytest.Monke
         assert [(await site.get(path)).status_code for path in paths] == [200] * 4
 
 
-async def test_a_large_pyramid_is_computed_in_slices() -> None:
+async def test_a_large_pyramid_is_computed_in_slices(tmp_path: Path) -> None:
     """The first look at the whole of a painted canvas doesn't hold the event loop."""
-    canvas = Canvas(4096, 4096, BACKGROUND)
-    for seq, tile in enumerate(tile_range(0, (0, 0, 4095, 4095)).keys(), 1):
-        canvas.paint([Paint(tile, (slice(0, 64), slice(0, 64)), np.array(RED, np.uint8))], seq)
-    pyramid = Pyramid(canvas)
-    top = key(pyramid.levels - 1, 0, 0)
-    turns = 0
+    settings = settings_in(tmp_path, width=4096, height=4096, budget_pixels=0)
+    async with serving(settings) as site:
+        corners = range(0, 4096, 1024)
+        await site.paint(
+            *(Rect(0, x, y, x + 1023, y + 1023, *RED) for x in corners for y in corners)
+        )
+        hub = site.hub()
+        top = key(hub.pyramid.levels - 1, 0, 0)
+        assert hub.pyramid.is_dirty(top)
+        turns = 0
 
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
 
-    counting = asyncio.create_task(count())
-    await freshen(pyramid, [top])
-    counting.cancel()
-    assert not pyramid.is_dirty(top)
-    assert (pyramid.tile(top) == RED).all()
-    # 4,096 tiles of level 0 have 1,365 above them, of which 16 are computed in a turn.
-    assert turns >= 1365 // 16 - 2
+        counting = asyncio.create_task(count())
+        await freshen(hub.paging, [top])
+        counting.cancel()
+        assert not hub.pyramid.is_dirty(top)
+        assert (hub.pyramid.tile(top) == RED).all()
+        # 4,096 tiles of level 0 have 1,365 above them, of which 16 are computed in a turn.
+        assert turns >= 1365 // 16 - 2
 
 
 def count_encodings(monkeypatch: pytest.MonkeyPatch, called: Callable[[], None]) -> None:

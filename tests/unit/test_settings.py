@@ -70,6 +70,7 @@ EXAMPLES = {
     "clock_interval_s": ("3", 3.0),
     "overview_interval_ms": ("77", 77),
     "slow_reader_bytes": ("8192", 8192),
+    "memory_budget_bytes": ("2097152", 2_097_152),
 }
 
 

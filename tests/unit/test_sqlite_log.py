@@ -305,3 +305,20 @@ def test_reads_from_many_threads(tmp_path: Path) -> None:
             thread.join()
         rig.dispose()
     assert wrong == []
+
+
+def test_a_file_of_format_1_lacks_overviews_until_a_pass_is_through(path: Path) -> None:
+    """LOG-6: it is read, and from then on it is of this format, which older releases refuse."""
+    execute(path, "DELETE FROM meta WHERE key = 'overviews'; PRAGMA user_version = 1")
+    for through, overviews in ((None, False), (5, False), (None, True)):
+        log = SqliteLog(path)
+        recovered = log.open()
+        assert recovered.overviews is overviews
+        drawing = Drawing(recovered.seq)
+        log.start(Recorder())
+        log.append(drawing.commit(5))
+        log.checkpoint([SavedTile(3, 5, b"abc")], through)
+        assert log.close(WAIT_S)
+    connection = apsw.Connection(str(path))
+    assert connection.pragma("user_version") == FORMAT_VERSION
+    connection.close()

@@ -5,7 +5,7 @@ Everything a canvas shows is a fold over :class:`Batch` rows in ``seq`` order. A
 :class:`Listener`. The canvas's settings and checkpoints stand beside the rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,7 +73,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class SavedTile:
-    """A checkpoint of one level-0 tile: zlib of 64 × 64 RGB that holds everything up to ``seq``."""
+    """A checkpoint of one tile, of any level: it holds every message up to ``seq`` that touches it.
+
+    ``data`` is its payload (:mod:`tiles.payload`).
+    """
 
     key: int
     seq: int
@@ -111,6 +114,7 @@ class Recovered:
 
     ``epoch`` was stored before this was returned; it is new where the last stop was not clean.
     Checkpoints hold everything up to ``checkpoint_seq``; the log from there to ``seq`` is the tail.
+    ``overviews``: they do so at every level, not at level 0 alone.
     """
 
     info: CanvasInfo
@@ -118,6 +122,7 @@ class Recovered:
     seq: int
     checkpoint_seq: int
     clean: bool
+    overviews: bool = True
     notes: list[str] = field(default_factory=list)
 
 
@@ -147,16 +152,28 @@ class Log(Protocol):
         :data:`COMMITS_WAITING_MAX`.
         """
 
-    def checkpoint(self, tiles: Sequence[SavedTile], through: int | None) -> None:
+    def checkpoint(
+        self,
+        tiles: Sequence[SavedTile],
+        through: int | None,
+        written: Callable[[], None] | None = None,
+    ) -> None:
         """Queue tiles to be saved after all commits appended so far are durable.
 
-        ``through``: with these, the checkpoints hold everything up to there (``None``: not yet).
-        The sequence is read later: don't change it. One that isn't written when the process dies
-        costs a longer replay, nothing else.
+        ``through``: with these, the checkpoints hold everything up to there, at every level
+        (``None``: not yet). ``written`` is called once they can be read, from the log's own thread;
+        it never raises. The sequence is read later: don't change it. One that isn't written when
+        the process dies costs a longer replay, nothing else.
         """
 
     def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
         """The durable batches that hold any seq in (after, until], in order."""
+
+    def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
+        """The checkpoints of these tiles, by key, some hundreds at most; in order of key.
+
+        A tile that has none isn't in the list.
+        """
 
     def tiles(self) -> Iterator[SavedTile]:
         """Every tile checkpoint, in order of key."""

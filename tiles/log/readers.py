@@ -6,7 +6,7 @@ go in pieces, each a short transaction, since an open one keeps that log from be
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, messages FROM log
 WHERE first_seq >= ? AND first_seq <= ? ORDER BY first_seq LIMIT ?
 """
 _TILES = "SELECT key, seq, data FROM tiles WHERE key > ? ORDER BY key LIMIT ?"
+_SAVED = "SELECT key, seq, data FROM tiles WHERE key BETWEEN ? AND ? ORDER BY key"
 _SEQ_MAX = 2**63 - 1
 
 Row = tuple[Any, ...]
@@ -186,6 +187,14 @@ class Readers:
                 yield SavedTile(*row)
             key = rows[-1][0]
 
+    def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
+        """The checkpoints of these tiles, in order of key."""
+        found: list[SavedTile] = []
+        with self._connection() as connection:
+            for first, last in _runs(sorted(set(tiles))):
+                found += [SavedTile(*row) for row in connection.execute(_SAVED, (first, last))]
+        return found
+
     def session(self, session: bytes) -> SessionCount | None:
         """One session's count."""
         with self._connection() as connection:
@@ -196,3 +205,12 @@ class Readers:
             return None
         handled, rejected, seen_ms = row
         return SessionCount(session, handled, unpack_rejections(rejected), seen_ms)
+
+
+def _runs(keys: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and last of each run of consecutive numbers, which rise."""
+    start = 0
+    for end in range(1, len(keys) + 1):
+        if end == len(keys) or keys[end] != keys[end - 1] + 1:
+            yield keys[start], keys[end - 1]
+            start = end

@@ -17,8 +17,11 @@ from tiles.log.lock import FileLock
 APPLICATION_ID = 0x54434C47
 """``TCLG``, in the SQLite header, where ``file`` and :func:`check_identity` look for it."""
 
-FORMAT_VERSION = 1
-"""The ``user_version`` that this code writes, and the newest it reads."""
+FORMAT_VERSION = 2
+"""The ``user_version`` that this code writes, and the newest it reads.
+
+In format 1 only level 0 was checkpointed; such a file is of format 2 from its next open on.
+"""
 
 EPOCH_MAX = 2**53 - 1
 
@@ -88,6 +91,7 @@ def _build(draft: Path, info: CanvasInfo) -> None:
             ("epoch", new_epoch()),
             ("clean", 1),
             ("checkpoint_seq", 0),
+            ("overviews", 1),
         ):
             write_meta(connection, key, value)
         connection.execute("COMMIT")
@@ -176,6 +180,12 @@ def read_meta(connection: apsw.Connection, key: str) -> Any:
     if row is None:
         raise LogError(f"{connection.filename} is damaged: it has no {key!r}")
     return row[0]
+
+
+def has_overviews(connection: apsw.Connection) -> bool:
+    """Whether the checkpoints are of all levels; those of a file of format 1 aren't yet."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'overviews'").fetchone()
+    return row is not None and bool(row[0])
 
 
 def write_meta(connection: apsw.Connection, key: str, value: int | str) -> None:

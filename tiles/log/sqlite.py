@@ -1,6 +1,6 @@
 """The log in SQLite: one file a canvas, written ahead, synced at every commit (:func:`create`)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import apsw
@@ -27,6 +27,7 @@ __all__ = ["SqliteLog", "create"]
 class SqliteLog:
     """A :class:`tiles.log.base.Log` over the file that :func:`create` made.
 
+    ``commit_interval_s`` is the shortest time from one sync of commits to the next,
     ``retry_initial_s`` and ``retry_max_s`` bound the wait before a failed write is tried again,
     ``update_timeout_s`` how long :meth:`update` waits. ``vfs`` names a SQLite VFS to go through.
     """
@@ -35,12 +36,14 @@ class SqliteLog:
         self,
         path: Path,
         *,
+        commit_interval_s: float = 0.0,
         retry_initial_s: float = 0.05,
         retry_max_s: float = 1.0,
         update_timeout_s: float = 5.0,
         vfs: str | None = None,
     ) -> None:
         self._path = path
+        self._commit_interval_s = commit_interval_s
         self._backoff = Backoff(retry_initial_s, retry_max_s)
         self._update_timeout_s = update_timeout_s
         self._readers = Readers(path, vfs)
@@ -59,16 +62,27 @@ class SqliteLog:
         """Start the writer's thread."""
         if self._recovered is None or self._writer is not None:
             raise LogError(f"{self._path} can't be started now")
-        self._writer = Writer(self._store, Order(self._recovered.seq), listener, self._backoff)
+        self._writer = Writer(
+            self._store,
+            Order(self._recovered.seq),
+            listener,
+            self._backoff,
+            self._commit_interval_s,
+        )
         self._writer.start()
 
     def append(self, commit: Commit) -> None:
         """Queue a commit; ``ValueError`` where it isn't the next."""
         self._started().append(commit)
 
-    def checkpoint(self, tiles: Sequence[SavedTile], through: int | None) -> None:
+    def checkpoint(
+        self,
+        tiles: Sequence[SavedTile],
+        through: int | None,
+        written: Callable[[], None] | None = None,
+    ) -> None:
         """Queue tiles; they are written a few at a time, between commits."""
-        self._started().save_tiles(tiles, through)
+        self._started().save_tiles(tiles, through, written)
 
     def forget_sessions(self, before_ms: int) -> None:
         """Queue the removal of counts last seen before ``before_ms``."""
@@ -82,6 +96,10 @@ class SqliteLog:
     def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
         """The durable batches that hold any seq in (after, until], in order."""
         return self._readers.batches(after, until)
+
+    def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
+        """The checkpoints of these tiles, in order of key."""
+        return self._readers.saved(tiles)
 
     def tiles(self) -> Iterator[SavedTile]:
         """Every tile checkpoint, in order of key."""

@@ -15,9 +15,11 @@ from tiles.log.lock import FileLock
 from tiles.log.readers import Readers
 from tiles.log.rows import RowWriter
 from tiles.log.schema import (
+    FORMAT_VERSION,
     connect,
     decode_info,
     encode_info,
+    has_overviews,
     new_epoch,
     read_meta,
     transaction,
@@ -88,7 +90,9 @@ class Store:
         if not clean:
             self._epoch = new_epoch()
             notes.append("the last stop was not clean: the canvas has a new epoch")
+        overviews = has_overviews(connection)
         with transaction(connection):
+            connection.pragma("user_version", FORMAT_VERSION)
             write_meta(connection, "epoch", self._epoch)
             write_meta(connection, "clean", 0)
         return Recovered(
@@ -97,6 +101,7 @@ class Store:
             seq=self._seq,
             checkpoint_seq=checkpoint_seq,
             clean=clean,
+            overviews=overviews,
             notes=notes,
         )
 
@@ -124,6 +129,7 @@ class Store:
             rows.tiles(tiles)
             if through is not None:
                 write_meta(connection, "checkpoint_seq", through)
+                write_meta(connection, "overviews", 1)
 
     def forget_sessions(self, before_ms: int, after: bytes, limit: int) -> bytes | None:
         """Look at ``limit`` counts past session ``after`` and drop those not seen since a time.

@@ -1,5 +1,6 @@
 """The thread that writes a log: what it does next, and what it does when that fails.
 
+A sync costs the same however little it makes durable, so rounds with commits begin at intervals.
 One round is one transaction of commits, one of something that can wait, and the write-ahead log's
 upkeep. So nothing that can wait keeps commits waiting longer than one small piece of it.
 """
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from time import monotonic
 from typing import Protocol
 
 from tiles.log.base import CanvasInfo, Commit, Listener, LogError, SavedTile
@@ -22,8 +24,8 @@ GROUP_COMMITS_MAX = 2048
 GROUP_BYTES_MAX = 4 * 1024 * 1024
 """A transaction ends with the commit that reaches one of these."""
 
-PIECE_TILES_MAX = 32
-PIECE_TILES_BYTES_MAX = 64 * 1024
+PIECE_TILES_MAX = 64
+PIECE_TILES_BYTES_MAX = 256 * 1024
 """So many tile checkpoints, or bytes of them, go into one transaction."""
 
 PIECE_SESSIONS = 512
@@ -47,6 +49,9 @@ class Chore(Protocol):
     def step(self, store: Store) -> bool:
         """Do the next piece; returns whether that was the last. One that failed is done again."""
 
+    def finish(self) -> None:
+        """The last piece is done."""
+
 
 @dataclass(slots=True)
 class SaveTiles:
@@ -55,6 +60,7 @@ class SaveTiles:
     after_ticket: int
     tiles: Sequence[SavedTile]
     through: int | None
+    written: Callable[[], None] | None = None
     _done: int = 0
 
     def step(self, store: Store) -> bool:
@@ -69,6 +75,11 @@ class SaveTiles:
         store.save_tiles(self.tiles[self._done : end], self.through if last else None)
         self._done = end
         return last
+
+    def finish(self) -> None:
+        """Say that they can be read."""
+        if self.written is not None:
+            self.written()
 
 
 @dataclass(slots=True)
@@ -87,6 +98,9 @@ class ForgetSessions:
         self._reached = reached
         return False
 
+    def finish(self) -> None:
+        """Nobody waits for it."""
+
 
 @dataclass(slots=True, eq=False)
 class Update:
@@ -100,11 +114,19 @@ class Update:
 class Writer:
     """Owns a :class:`Store` from :meth:`start` on, and closes it at its end."""
 
-    def __init__(self, store: Store, order: Order, listener: Listener, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        store: Store,
+        order: Order,
+        listener: Listener,
+        backoff: Backoff,
+        commit_interval_s: float,
+    ) -> None:
         self._store = store
         self._order = order
         self._listener = listener
         self._backoff = backoff
+        self._commit_interval_s = commit_interval_s
         self._changed = threading.Condition()
         # Guarded by the condition. The thread alone takes commits and chores away.
         self._commits: deque[Commit] = deque()
@@ -112,11 +134,13 @@ class Writer:
         self._updates: deque[Update] = deque()
         self._closing = False
         self._abandoned = False
+        self._pacing = False  # the thread waits for the next commit's time: tell it of no more
         self._failure: Exception | None = None  # told to the listener, and not yet over
         # The thread's own.
         self._suspect: Exception | None = None  # what the store is to be reset after
         self._durable_ticket = 0
         self._retry_s = backoff.initial_s
+        self._next_commit = 0.0
         self._clean = False
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
 
@@ -130,11 +154,17 @@ class Writer:
             self._refuse_if_closing()
             self._order.admit(commit)
             self._commits.append(commit)
-            self._changed.notify_all()
+            if not self._pacing:
+                self._changed.notify_all()
 
-    def save_tiles(self, tiles: Sequence[SavedTile], through: int | None) -> None:
+    def save_tiles(
+        self,
+        tiles: Sequence[SavedTile],
+        through: int | None,
+        written: Callable[[], None] | None,
+    ) -> None:
         """Queue tiles' checkpoints."""
-        self._add_chore(lambda ticket: SaveTiles(ticket, tiles, through))
+        self._add_chore(lambda ticket: SaveTiles(ticket, tiles, through, written))
 
     def forget_sessions(self, before_ms: int) -> None:
         """Queue the removal of old counts."""
@@ -197,6 +227,10 @@ class Writer:
         """Wait until a round is due; False once everything is done or given up."""
         with self._changed:
             self._changed.wait_for(self._has_work)
+            self._pacing = True
+            pause_s = self._next_commit - monotonic()
+            self._changed.wait_for(lambda: self._closing or self._updates, max(0.0, pause_s))
+            self._pacing = False
             return not self._abandoned and not self._clean
 
     def _has_work(self) -> bool:
@@ -228,6 +262,7 @@ class Writer:
             group = group_of(self._commits)
         if not group:
             return
+        self._next_commit = monotonic() + self._commit_interval_s
         self._store.commit(group)
         with self._changed:
             for _ in group:
@@ -256,6 +291,7 @@ class Writer:
         if chore.step(self._store):
             with self._changed:
                 self._chores.popleft()
+            self._tell(chore.finish)
 
     def _fail(self, error: Exception) -> None:
         """Say so once, keep everything, and wait before the next round."""

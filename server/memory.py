@@ -1,0 +1,100 @@
+"""What the tiles of all canvases may take of memory, and what is done where they take more."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from server.line import Scheduler
+from tiles.residency import Ledger, Residents
+
+_LOOKS = 256
+"""Tiles that are looked at in one turn of the loop, to see whether they may leave: 0.1 ms."""
+_AGAIN_S = 0.1
+
+
+class Member(NamedTuple):
+    """A canvas that shares the memory."""
+
+    residents: Residents
+    save: Callable[[], None]
+    """Begin to save what is unsaved, unless that is under way."""
+    relaxed: Callable[[], None]
+    """Memory is no longer tight."""
+
+
+class Memory(Ledger):
+    """Lets clean tiles leave while all of them take more than ``budget_bytes``.
+
+    Unsaved tiles can't leave: over a quarter of the budget they are saved at once, and over a half
+    memory is :attr:`tight`.
+    """
+
+    def __init__(self, budget_bytes: int, scheduler: Scheduler) -> None:
+        super().__init__()
+        self.budget_bytes = budget_bytes
+        self._scheduler = scheduler
+        self._members: list[Member] = []
+        self._evicting = False
+        self._saving = False
+        self._was_tight = False
+
+    def join(self, member: Member) -> None:
+        """A canvas was opened; what its tiles take counts here from now."""
+        before, member.residents.ledger = member.residents.ledger, self
+        self._members.append(member)
+        self.grow(before.used_bytes)
+        self.owe(before.unsaved_bytes)
+
+    def leave(self, residents: Residents) -> None:
+        """A canvas was closed."""
+        self._members = [member for member in self._members if member.residents is not residents]
+        residents.release()
+
+    @property
+    def tight(self) -> bool:
+        """Unsaved tiles take so much that whoever draws has to wait."""
+        return self.unsaved_bytes > self.budget_bytes >> 1
+
+    @property
+    def save_due(self) -> bool:
+        """Unsaved tiles take so much that they are to be saved at once."""
+        return self.unsaved_bytes > self.budget_bytes >> 2
+
+    def grow(self, size: int) -> None:
+        """See :meth:`tiles.residency.Ledger.grow`."""
+        self.used_bytes += size
+        if self.used_bytes > self.budget_bytes and not self._evicting and self._members:
+            self._evicting = True
+            self._scheduler.call_soon(self._evict)
+
+    def owe(self, size: int) -> None:
+        """See :meth:`tiles.residency.Ledger.owe`."""
+        self.unsaved_bytes += size
+        if self.tight:
+            self._was_tight = True
+        elif self._was_tight:
+            self._was_tight = False
+            for member in self._members:
+                self._scheduler.call_soon(member.relaxed)
+        if self.save_due and not self._saving and self._members:
+            self._saving = True
+            self._scheduler.call_soon(self._save)
+
+    def _evict(self) -> None:
+        # A little more than what is over, so that not every tile that comes is a reason to look.
+        if self.used_bytes <= self.budget_bytes - (self.budget_bytes >> 5) or not self._members:
+            self._evicting = False
+            return
+        largest = max(self._members, key=lambda member: member.residents.clean_tiles)
+        if largest.residents.clean_tiles > 0:
+            largest.residents.evict(_LOOKS)
+            self._scheduler.call_soon(self._evict)
+        else:
+            self._scheduler.call_later(_AGAIN_S, self._evict)
+
+    def _save(self) -> None:
+        if not self.save_due or not self._members:
+            self._saving = False
+            return
+        for member in self._members:
+            member.save()
+        self._scheduler.call_later(_AGAIN_S, self._save)

@@ -1,0 +1,85 @@
+"""A hub in virtual time and connections to it, for what is played move by move."""
+
+import random
+
+from protocol.codec import decode, encode
+from protocol.errors import CloseCode
+from protocol.messages import Message, Welcome
+from protocol.types import Sender
+from server.hub import Hub
+from server.memory import Memory
+from server.session import Session
+from tests.memory_log import MemoryLog, MemoryStore
+from tests.simulation.settings import SETTINGS
+from tests.simulation.verdict import Verdict
+from tests.simulation.virtual_time import Process, VirtualTime
+from tiles.log.base import CanvasInfo
+from tiles.recovery import recover
+
+
+class Notepad:
+    """A line that writes down what is sent; ``unsent`` is how full it says to be."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.closed: CloseCode | None = None
+        self.unsent = 0
+
+    def frame(self, payload: bytes) -> bytes:
+        """See :meth:`server.line.Line.frame`."""
+        return payload
+
+    def write(self, framed: bytes) -> None:
+        """See :meth:`server.line.Line.write`."""
+        self.messages += decode(framed, Sender.SERVER)
+
+    def unsent_bytes(self) -> int:
+        """See :meth:`server.line.Line.unsent_bytes`."""
+        return self.unsent
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """See :meth:`server.line.Line.close`."""
+        self.closed = code
+
+    def abort(self) -> None:
+        """See :meth:`server.line.Line.abort`."""
+
+    @property
+    def welcome(self) -> Welcome:
+        """The first message."""
+        welcome = self.messages[0]
+        assert isinstance(welcome, Welcome)
+        return welcome
+
+
+class Table:
+    """A hub in virtual time; each look at its clock takes ``tick_s``."""
+
+    def __init__(self, tick_s: float = 1e-6) -> None:
+        self.time = VirtualTime(Verdict())
+        process = Process(self.time, random.Random(1), tick_s)
+        store = MemoryStore(CanvasInfo(100, 100))
+        log = MemoryLog(store, schedule=self.time.do_after, delay_s=0.001)
+        recovered = log.open()
+        self.hub = Hub(
+            "main",
+            log,
+            recovered,
+            recover(log, recovered),
+            Memory(SETTINGS.memory_budget_bytes, process),
+            SETTINGS,
+            process,
+            process.offload,
+            lambda: 0,
+        )
+        self.hub.start()
+
+    def join(self) -> tuple[Session, Notepad]:
+        """A new connection."""
+        notepad = Notepad()
+        return self.hub.join(notepad, b""), notepad
+
+    def say(self, session: Session, *messages: Message) -> None:
+        """The client's frame comes, and time to deal with it."""
+        session.receive(b"".join(map(encode, messages)))
+        self.time.run(self.time.now + 0.2)

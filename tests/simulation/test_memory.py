@@ -1,0 +1,104 @@
+"""A server that is short of memory, in virtual time."""
+
+import random
+
+from protocol.codec import decode, encode
+from protocol.errors import CloseCode
+from protocol.messages import NEW_SESSION, VERSION, Ack, Hello, Message, Rect
+from protocol.types import Sender
+from server.hub import Hub
+from server.memory import Memory
+from server.settings import Settings
+from tests.memory_log import MemoryLog, MemoryStore
+from tests.simulation.verdict import Verdict
+from tests.simulation.virtual_time import Process, VirtualTime
+from tests.whole_canvas import whole_canvas
+from tiles.geometry import key
+from tiles.log.base import CanvasInfo
+from tiles.recovery import recover
+
+BUDGET_BYTES = 1 << 20
+SIDE = 2048
+TILES = SIDE // 64
+
+
+class Notepad:
+    """A line to a client that reads everything, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def frame(self, payload: bytes) -> bytes:
+        """See :meth:`server.line.Line.frame`."""
+        return payload
+
+    def write(self, framed: bytes) -> None:
+        """See :meth:`server.line.Line.write`."""
+        self.messages += decode(framed, Sender.SERVER)
+
+    def unsent_bytes(self) -> int:
+        """Nothing waits."""
+        return 0
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """The connection is over."""
+
+    def abort(self) -> None:
+        """The connection is over."""
+
+
+def test_who_draws_waits_while_unsaved_tiles_fill_the_memory() -> None:
+    """TILE-5: more is painted than there is memory for, faster than the disk takes it."""
+    time = VirtualTime(Verdict())
+    process = Process(time, random.Random(1), tick_s=1e-6)
+    store = MemoryStore(CanvasInfo(SIDE, SIDE))
+    log = MemoryLog(store, schedule=time.do_after, delay_s=0.05)
+    settings = Settings(memory_budget_bytes=BUDGET_BYTES, budget_pixels=0)
+    recovered = log.open()
+    memory = Memory(settings.memory_budget_bytes, process)
+    hub = Hub(
+        "main",
+        log,
+        recovered,
+        recover(log, recovered),
+        memory,
+        settings,
+        process,
+        process.offload,
+        lambda: 0,
+    )
+    hub.start()
+    lines = [Notepad() for _ in range(3)]
+    sessions = [hub.join(line, b"") for line in lines]
+    for session in sessions:
+        session.receive(encode(Hello(VERSION, NEW_SESSION, "")))
+    time.run(time.now + 1)
+    for ty in range(TILES):
+        for tx in range(TILES):
+            x, y = 64 * tx, 64 * ty
+            rect = Rect(0, x, y, x + 63, y + 63, tx, ty, 7)
+            sessions[tx % 3].receive(encode(rect))
+    most_unsaved = most_used = 0
+    waited = False
+    while hub.durable_seq < TILES * TILES:
+        assert time.now < 600, f"it stands still at {hub.seq}"
+        time.run(time.now + 0.01)
+        most_unsaved = max(most_unsaved, memory.unsaved_bytes)
+        most_used = max(most_used, memory.used_bytes)
+        waited = waited or not all(session.idle for session in sessions)
+    assert waited
+    # All tiles together take 13 MiB. Some more than a half is unsaved, since each session's last
+    # message is drawn, and overviews are computed to be saved.
+    assert BUDGET_BYTES / 4 < most_unsaved < 2 * BUDGET_BYTES
+    assert most_used < 3 * BUDGET_BYTES
+    time.run(time.now + 60)
+    acks = [[one for one in line.messages if isinstance(one, Ack)][-1] for line in lines]
+    assert sum(ack.durable for ack in acks) == TILES * TILES
+    assert {type(one).__name__ for line in lines for one in line.messages}.isdisjoint({"Reject"})
+    assert memory.used_bytes <= BUDGET_BYTES
+    log.crash()
+    again = MemoryLog(store)
+    found = whole_canvas(again, again.open())
+    for ty in range(TILES):
+        for tx in range(TILES):
+            assert (found.tile(key(0, tx, ty)) == (tx, ty, 7)).all()
