@@ -37,7 +37,7 @@ lint: $(VENV)/.dev ## Python: format and lint
 
 # Single stages of the gate, by their names in scripts/gate.py.
 STAGES := types contracts generated locks viewer-lint viewer-types viewer-test viewer-build \
-          package unit browser
+          package unit bench-quick browser
 
 .PHONY: $(STAGES)
 types: ## Python: strict types
@@ -50,9 +50,16 @@ viewer-test: ## The viewer: its own tests
 viewer-build: ## Build the viewer if its sources changed
 package: ## What a wheel and a source distribution hold
 unit: ## All tests but the browser's (ARGS="-k name" goes to pytest)
+bench-quick: ## The benchmark at small sizes, held to what can be counted
 browser: chromium ## The browser's tests (ARGS likewise)
 $(STAGES): $(VENV)/.dev
 	@$(PY) -m scripts.gate $@ -- $(ARGS)
+
+## Measuring
+
+.PHONY: bench
+bench: $(VENV)/.bench ## The benchmark, 25 minutes, into docs/benchmarks (ARGS="hot-screen" runs a row)
+	@$(PY) -m benchmarks $(ARGS)
 
 ## Changing
 
@@ -70,7 +77,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies afresh into locks/
 
 .PHONY: clean
 clean: ## Remove all that was built and installed
-	rm -rf $(VENV) dist artifacts server/static viewer/node_modules
+	rm -rf $(VENV) dist artifacts server/static viewer/node_modules benchmarks/peers/node_modules
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 ## Set-up
@@ -88,6 +95,11 @@ $(VENV)/.runtime: locks/runtime.txt locks/build.txt pyproject.toml
 $(VENV)/.dev: $(VENV)/.runtime locks/dev.txt
 	@echo "Setting up $(VENV) for development ..."
 	@$(PIP) --require-hashes -r locks/dev.txt
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev locks/bench.txt
+	@echo "Setting up $(VENV) for the benchmarks ..."
+	@$(PIP) --require-hashes -r locks/bench.txt
 	@touch $@
 
 .PHONY: chromium

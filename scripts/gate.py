@@ -160,6 +160,11 @@ STAGES = (
         "unit, property, contract, simulation and fault tests",
         lambda gate: gate.pytest("--ignore=tests/browser"),
     ),
+    Stage(
+        "bench-quick",
+        "small loads are delivered to whom they concern, once, in one write a flush",
+        lambda gate: gate.command("python", "-m", "benchmarks", "--quick"),
+    ),
     Stage("browser", "the viewer in a real browser", lambda gate: gate.pytest("tests/browser")),
 )
 

@@ -24,6 +24,7 @@ _SOURCES = {
     "runtime": ("pyproject.toml",),
     "build": ("--group", "build"),
     "node": ("--group", "node"),
+    "bench": ("--group", "bench"),
     "dev": ("pyproject.toml", "--group", "dev"),
 }
 

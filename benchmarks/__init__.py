@@ -1,0 +1,1 @@
+"""What Tilecast costs, measured beside what one would otherwise use: ``make bench``."""

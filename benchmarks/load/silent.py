@@ -1,0 +1,28 @@
+"""The dialect of a client that says nothing and hears nothing."""
+
+from benchmarks.load.dialect import Payload, View
+
+
+class SilentDialect:
+    """A WebSocket that is merely open."""
+
+    path = "/ws"
+    subprotocol: str | None = None
+    broadcasts = False
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.replies: list[Payload] = []
+
+    def opening(self, view: View | None) -> list[Payload]:
+        """Nothing; being connected is all that it takes."""
+        self.ready = True
+        return []
+
+    def pixel(self, x: int, y: int, rgb: int) -> list[Payload]:
+        """Nothing."""
+        return []
+
+    def received(self, opcode: int, data: bytes) -> int:
+        """Raises ``ValueError``: there is nothing to be said."""
+        raise ValueError("a bare endpoint says nothing")

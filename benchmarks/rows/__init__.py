@@ -1,0 +1,1 @@
+"""The rows of the benchmark, each in a module of its own."""
