@@ -233,11 +233,11 @@ class Settings(BaseSettings):
     )
 
     commit_interval_ms: int = Field(
-        10,
+        20,
         ge=0,
         le=1000,
-        description="Shortest time from one sync of the log to the next: the longer, the less "
-        "drawing costs, and the later it is durable.",
+        description="Shortest time from one sync of the log to the next, unless much waits: the "
+        "longer, the less drawing costs, and the later it is durable.",
     )
     checkpoint_interval_s: float = Field(
         10.0, gt=0, le=3600, description="Time between two checkpoints of the changed tiles."

@@ -15,6 +15,9 @@ RECORD = np.dtype([("type", "u1"), ("x", "<u2"), ("y", "<u2"), ("colour", "u1", 
 
 assert RECORD.itemsize == PIXEL_BYTES
 
+_PLACE_BITS = 32
+_PLACE_MASK = (1 << _PLACE_BITS) - 1
+
 Records = npt.NDArray[np.void]
 
 
@@ -52,8 +55,10 @@ class Pixels:
         """What each tile gets. Where a pixel is set more than once, the last one counts."""
         tiles = tile_at(self.x, self.y)
         columns, rows = within(self.x, self.y)
-        order = np.argsort(tiles, kind="stable")
-        tiles = tiles[order]
+        # Sorting by tile and then by place, in one number, is several times as fast as argsort.
+        sorted_ = tiles << _PLACE_BITS | np.arange(len(tiles))
+        sorted_.sort()
+        order, tiles = sorted_ & _PLACE_MASK, sorted_ >> _PLACE_BITS
         starts = np.flatnonzero(np.diff(tiles, prepend=-1)).tolist()
         if len(starts) == 1:
             paint = Paint(int(tiles[0]), (rows, columns), self.colours)

@@ -28,6 +28,9 @@ PIECE_TILES_MAX = 64
 PIECE_TILES_BYTES_MAX = 256 * 1024
 """So many tile checkpoints, or bytes of them, go into one transaction."""
 
+PROMPT_BYTES = 1024
+"""So many bytes of messages don't wait for the time of the next commit."""
+
 PIECE_SESSIONS = 512
 """So many counts are looked at in one transaction when old ones are forgotten."""
 
@@ -130,6 +133,7 @@ class Writer:
         self._changed = threading.Condition()
         # Guarded by the condition. The thread alone takes commits and chores away.
         self._commits: deque[Commit] = deque()
+        self._waiting_bytes = 0
         self._chores: deque[Chore] = deque()
         self._updates: deque[Update] = deque()
         self._closing = False
@@ -154,7 +158,8 @@ class Writer:
             self._refuse_if_closing()
             self._order.admit(commit)
             self._commits.append(commit)
-            if not self._pacing:
+            self._waiting_bytes += _size(commit)
+            if not self._pacing or self._waiting_bytes >= PROMPT_BYTES:
                 self._changed.notify_all()
 
     def save_tiles(
@@ -229,9 +234,12 @@ class Writer:
             self._changed.wait_for(self._has_work)
             self._pacing = True
             pause_s = self._next_commit - monotonic()
-            self._changed.wait_for(lambda: self._closing or self._updates, max(0.0, pause_s))
+            self._changed.wait_for(self._is_urgent, max(0.0, pause_s))
             self._pacing = False
             return not self._abandoned and not self._clean
+
+    def _is_urgent(self) -> bool:
+        return bool(self._closing or self._updates or self._waiting_bytes >= PROMPT_BYTES)
 
     def _has_work(self) -> bool:
         return bool(
@@ -266,7 +274,7 @@ class Writer:
         self._store.commit(group)
         with self._changed:
             for _ in group:
-                self._commits.popleft()
+                self._waiting_bytes -= _size(self._commits.popleft())
         self._durable_ticket = group[-1].ticket
         self._tell(lambda: self._listener.durable(self._durable_ticket))
 
@@ -334,13 +342,17 @@ class Writer:
             logger.exception("a log's listener failed")
 
 
+def _size(commit: Commit) -> int:
+    return sum(len(batch.messages) for batch in commit.batches)
+
+
 def group_of(commits: deque[Commit]) -> list[Commit]:
     """The first commits of a queue, as many as go into one transaction."""
     group: list[Commit] = []
     size = 0
     for commit in islice(commits, GROUP_COMMITS_MAX):
         group.append(commit)
-        size += sum(len(batch.messages) for batch in commit.batches)
+        size += _size(commit)
         if size >= GROUP_BYTES_MAX:
             break
     return group
