@@ -13,6 +13,7 @@ from typing import NamedTuple
 from benchmarks import quick, report
 from benchmarks.results import RowResult
 from benchmarks.rows import (
+    area,
     cursors,
     hot_screen,
     idle,
@@ -44,7 +45,7 @@ def _row(module: ModuleType) -> Row:
 
 
 ROWS = tuple(
-    map(_row, (hot_screen, spread, overlap, pan_zoom, cursors, ingest, tiles, idle, recovery))
+    map(_row, (hot_screen, spread, overlap, area, pan_zoom, cursors, ingest, tiles, idle, recovery))
 )
 
 

@@ -53,11 +53,10 @@ EACH_CHANGE = {
     "fastapi": "FastAPI, broadcast",
     "ws-each": "Node ws, rooms",
     "socketio": "Socket.IO, rooms",
-    "nats": "NATS over WebSocket",
 }
 """Peers that send each change by itself, by kind: how the report calls them."""
-BATCHING = {"ws-batched": "Node ws, rooms, 16 ms"}
-"""Peers that gather changes before they send."""
+BATCHING = {"ws-batched": "Node ws, rooms, 16 ms", "nats": "NATS over WebSocket"}
+"""Peers that gather changes before they send; NATS joins what waits for a client into one write."""
 _FLOOR = "C loop, same frames"
 PEERS = {
     kind: name for kind in peers.KINDS for name in [(EACH_CHANGE | BATCHING).get(kind)] if name

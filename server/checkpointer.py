@@ -18,13 +18,13 @@ from tiles.payload import encode_payload
 from tiles.pyramid import Pyramid
 from tiles.raster import Bytes
 
-TAIL_MAX_US = 600_000
+TAIL_MAX_US = 800_000
 """A pass begins when replaying what was drawn since the last one would take about so long."""
 
 _BATCH_US = 5
-_PIXEL_US = 0.25
+_PIXEL_US = 0.15
 _MESSAGE_US = 150
-_TILE_US = 20
+_TILE_US = 15
 _AHEAD = 512
 _SLICE_S = 0.001
 _UNWRITTEN_MAX = 8
@@ -71,7 +71,7 @@ class Checkpointer:
         self._unwritten = 0
         self._running = False
         self._waiting = False
-        """A step is being compressed, or tiles for it are being fetched."""
+        """The pass is being laid out, a step compressed, or tiles for it are being fetched."""
         self._stopped = False
 
     def drawn(self, messages: int, *, pixels: bool) -> None:
@@ -87,7 +87,7 @@ class Checkpointer:
         changed = {*self._residents.unsaved, *self._pyramid.dirty_tiles()}
         if not changed:
             return
-        self._running = True
+        self._running = self._waiting = True
         self._tail_us = 0.0
         self._through = self._seq()
         self._offload(lambda: post_order(list(changed))[::-1], self._begin, self._fail)
@@ -97,11 +97,18 @@ class Checkpointer:
         self._stopped = True
 
     def _begin(self, left: list[int]) -> None:
+        self._waiting = False
         self._left = left
         self._asked_left = len(left) + _AHEAD
         self._step()
 
     def _step(self) -> None:
+        try:
+            self._advance()
+        except Exception as error:  # else the pass would never end, and no other begin
+            self._fail(error)
+
+    def _advance(self) -> None:
         if self._stopped or self._waiting or self._unwritten >= _UNWRITTEN_MAX or not self._left:
             return
         missing: set[int] = set()

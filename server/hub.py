@@ -1,28 +1,23 @@
-"""One live canvas: what is drawn is ordered, applied, logged and delivered here.
+"""One live canvas: its parts, who is connected to it, and what they say.
 
-From ordering a message to queueing it for those who see it there is no ``await``; the flush
-(:mod:`server.fanout`) then writes once to each session that has something coming.
+What is drawn is ordered in :mod:`server.ordering`; the flush (:mod:`server.fanout`) then writes
+once to each session that has something coming.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 
-from protocol.codec import encode
-from protocol.errors import CloseCode, ProtocolError, RejectCode
+from protocol.errors import CloseCode, ProtocolError
 from protocol.messages import (
-    PIXEL_BYTES,
     CursorMove,
-    Drawing,
     Follow,
     Hello,
-    PixelRun,
     PresenceSet,
-    Reject,
     Viewport,
 )
 from protocol.session import State
-from server.admission import Admission, OverBudget, Rate
+from server.admission import Admission, Rate
 from server.awareness import ANONYMOUS, Awareness
 from server.checkpointer import Checkpointer
 from server.fanout import Fanout
@@ -30,22 +25,21 @@ from server.identity import Identity
 from server.journal import Journal, JournalListener
 from server.line import Line, Offload, Scheduler
 from server.memory import Member, Memory
+from server.ordering import Ordering
 from server.overviews import Overviews
 from server.paging import Paging
 from server.reception import Reception
 from server.session import Session, Wanted
 from server.settings import Settings
 from server.viewing import Viewing
-from tiles.geometry import Rectangle, clip, tile_range
+from tiles.geometry import clip, tile_range
 from tiles.log.base import Author, CanvasInfo, Log, Recovered
-from tiles.pixel_run import Pixels
 from tiles.pyramid import Pyramid
-from tiles.raster import DrawError, DrawLimits, Paint, bounds, rasterise
+from tiles.raster import DrawLimits
 from tiles.snapshot import Snapshots
 
 logger = logging.getLogger(__name__)
 
-_OFFLOAD_PIXELS = 65_536
 _NAME_MAX_BYTES = 64
 _DAY_MS = 24 * 60 * 60 * 1000
 _FORGET_INTERVAL_S = 3600.0
@@ -91,18 +85,15 @@ class Hub:
         )
         self.sessions: set[Session] = set()
         self._log = log
-        self._offload = offload
         self._now_ms = now_ms
-        self._limits = DrawLimits(settings.max_message_pixels, settings.max_message_tiles)
-        self._admission = Admission(recovered.info, self._limits)
+        limits = DrawLimits(settings.max_message_pixels, settings.max_message_tiles)
+        self._admission = Admission(recovered.info, limits)
         self._journal = Journal(
             log, recovered.seq, now_ms, _JOURNAL_MAX_BYTES, self._on_durable, self._on_trouble
         )
         rate = Rate(settings.budget_pixels, settings.budget_refill)
         self._reception = Reception(self, log, self._journal, rate, scheduler, offload)
         self._memory = memory
-        self._held: dict[Session, None] = {}
-        """Sessions that drew while memory was tight: they go on when it no longer is."""
         self._checkpointer = Checkpointer(
             pyramid,
             log,
@@ -122,6 +113,15 @@ class Hub:
             settings.presence_linger_ms / 1000,
         )
         self._fanout = Fanout(self, self._journal.submit, self._view_changed)
+        self.ordering = Ordering(
+            self,
+            self._admission,
+            self._journal,
+            self._checkpointer,
+            self._fanout,
+            memory,
+            offload,
+        )
         self._stopping = False
 
     # -- life ----------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class Hub:
         self.scheduler.call_later(self.settings.checkpoint_interval_s, self._checkpoint)
         self._forget_sessions()
         residents = self.pyramid.residents
-        self._memory.join(Member(residents, self._checkpointer.run, self._go_on_drawing))
+        self._memory.join(Member(residents, self._checkpointer.run, self.ordering.go_on))
         self.paging.kick()
         if not self._overviews_saved:
             self._checkpointer.run()
@@ -209,7 +209,7 @@ class Hub:
         self._fanout.leave(session)
         self._reception.leave(session)
         self.overviews.leave(session)
-        self._held.pop(session, None)
+        self.ordering.leave(session)
 
     def due(self, session: Session) -> None:
         """Have the next flush look at the session."""
@@ -220,128 +220,6 @@ class Hub:
     def hello(self, session: Session, hello: Hello) -> None:
         """Take a HELLO."""
         self._reception.hello(session, hello)
-
-    def draw(self, session: Session, message: Drawing) -> None:
-        """Order and apply one drawing message, or reject it; dear ones are prepared in a thread."""
-        identity = session.identity
-        assert identity is not None, "only an open session draws"
-        now = self.scheduler.time()
-        try:
-            pixels = self._admission.admit(
-                message, session.role, self.read_only, identity.bucket, now
-            )
-            if pixels <= _OFFLOAD_PIXELS:
-                self._order(session, message, pixels, self._rasterise(message))
-                return
-        except DrawError as error:
-            self._reject(session, error)
-            return
-
-        def done(paints: list[Paint]) -> None:
-            if session.state is State.OPEN:
-                if self.read_only:
-                    self._reject(session, DrawError(RejectCode.READ_ONLY))
-                else:
-                    self._order(session, message, pixels, paints)
-                if session not in self._held:
-                    session.resume()
-
-        def failed(error: Exception) -> None:
-            if session.state is State.OPEN:
-                if not isinstance(error, DrawError):
-                    logger.error("a message could not be rasterised", exc_info=error)
-                    error = DrawError(RejectCode.BAD_VALUE)
-                self._reject(session, error)
-                session.resume()
-
-        session.hold()
-        self._offload(lambda: self._rasterise(message), done, failed)
-
-    def _rasterise(self, message: Drawing) -> list[Paint]:
-        paints = rasterise(
-            message, self.info.width, self.info.height, self._limits.max_message_tiles
-        )
-        self._admission.admit_paints(message, paints)
-        return paints
-
-    def _order(self, session: Session, message: Drawing, pixels: int, paints: list[Paint]) -> None:
-        identity = session.identity
-        assert identity is not None, "only an open session draws"
-        identity.bucket.take(pixels, self.scheduler.time())
-        self.seq += 1
-        tiles = self.canvas.paint(paints, self.seq)
-        self.pyramid.mark(tiles)
-        data = encode(message)
-        self._fanout.add(tiles, data)
-        box = bounds(message, self.info.width, self.info.height)
-        self._ordered(session, 1, self.seq, data, box, tiles)
-
-    def draw_run(self, session: Session, run: PixelRun) -> bool:
-        """Order and apply a run of pixels; False, with nothing done, if one can't be drawn."""
-        identity = session.identity
-        assert identity is not None, "only an open session draws"
-        now = self.scheduler.time()
-        pixels = Pixels(run)
-        if not self._admission.admits_all(
-            pixels, session.role, self.read_only, identity.bucket, now
-        ):
-            return False
-        identity.bucket.take(len(run), now)
-        first_seq = self.seq + 1
-        self.seq += len(run)
-        by_tile = pixels.by_tile()
-        tiles = self.canvas.paint([part.paint for part in by_tile], self.seq)
-        self.pyramid.mark(tiles)
-        for part in by_tile:
-            self._fanout.add((part.paint.tile,), part.data)
-        self._ordered(session, len(run), first_seq, run.data, pixels.bounds, tiles)
-        return True
-
-    def _ordered(
-        self,
-        session: Session,
-        messages: int,
-        first_seq: int,
-        data: bytes,
-        box: Rectangle,
-        tiles: list[int],
-    ) -> None:
-        """Messages up to the canvas's seq were applied: count, keep and tell."""
-        identity = session.identity
-        assert identity is not None, "only an open session draws"
-        identity.handled += messages
-        identity.handled_seq = self.seq
-        self._journal.draw(identity, session.author, first_seq, self.seq, data, box)
-        self.overviews.touch(tiles)
-        self._checkpointer.drawn(messages, pixels=len(data) == PIXEL_BYTES * messages)
-        if self._memory.tight and not self.read_only:
-            session.hold()
-            self._held[session] = None
-        if not identity.bucket.unlimited:
-            session.outbox.budget_due = True
-        self.due(session)
-
-    def _go_on_drawing(self) -> None:
-        """Sessions that were held because memory was tight handle their next messages."""
-        if self._held and (self.read_only or not self._memory.tight):
-            session = next(iter(self._held))
-            del self._held[session]
-            self.scheduler.call_soon(self._go_on_drawing)  # for the next one
-            session.resume()
-
-    def _reject(self, session: Session, error: DrawError) -> None:
-        identity = session.identity
-        assert identity is not None, "only an open session draws"
-        identity.handled += 1
-        identity.handled_seq = self.seq
-        identity.reject(error.code)
-        retry_ms = 0
-        if isinstance(error, OverBudget):
-            retry_ms = error.retry_ms
-            session.outbox.budget_due = True
-        session.outbox.rejects.append(Reject(identity.handled, error.code, retry_ms))
-        self._journal.count(identity)
-        self.due(session)
 
     def look(self, session: Session, viewport: Viewport, number: int) -> None:
         """Take a VIEWPORT; one that a later one overtakes before the next flush is skipped."""
@@ -404,7 +282,7 @@ class Hub:
                 session.notify(level, text)
             elif error is not None:
                 self._reception.turn_away(session)
-        self._go_on_drawing()
+        self.ordering.go_on()
 
     # -- by the clock --------------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from tiles.residency import Ledger, Residents
 _LOOKS = 256
 """Tiles that are looked at in one turn of the loop, to see whether they may leave: 0.1 ms."""
 _AGAIN_S = 0.1
+_COMPRESSED = 32
+"""Tiles compressed in one turn of the loop: a millisecond."""
+_COMPACT_EVERY_S = 0.004
 
 
 class Member(NamedTuple):
@@ -24,8 +27,8 @@ class Member(NamedTuple):
 class Memory(Ledger):
     """Lets clean tiles leave while all of them take more than ``budget_bytes``.
 
-    Unsaved tiles can't leave: over a quarter of the budget they are saved at once, and over a half
-    memory is :attr:`tight`.
+    Unsaved tiles can't leave: over a half of the budget they are saved at once, and compressed
+    where they are; over three quarters memory is :attr:`tight`.
     """
 
     def __init__(self, budget_bytes: int, scheduler: Scheduler) -> None:
@@ -52,12 +55,12 @@ class Memory(Ledger):
     @property
     def tight(self) -> bool:
         """Unsaved tiles take so much that whoever draws has to wait."""
-        return self.unsaved_bytes > self.budget_bytes >> 1
+        return self.unsaved_bytes > (self.budget_bytes >> 2) * 3
 
     @property
     def save_due(self) -> bool:
-        """Unsaved tiles take so much that they are to be saved at once."""
-        return self.unsaved_bytes > self.budget_bytes >> 2
+        """Unsaved tiles take so much that they are saved at once, and compressed meanwhile."""
+        return self.unsaved_bytes > self.budget_bytes >> 1
 
     def grow(self, size: int) -> None:
         """See :meth:`tiles.residency.Ledger.grow`."""
@@ -78,18 +81,27 @@ class Memory(Ledger):
         if self.save_due and not self._saving and self._members:
             self._saving = True
             self._scheduler.call_soon(self._save)
+            self._scheduler.call_soon(self._compact)
 
     def _evict(self) -> None:
         # A little more than what is over, so that not every tile that comes is a reason to look.
-        if self.used_bytes <= self.budget_bytes - (self.budget_bytes >> 5) or not self._members:
+        excess = self.used_bytes - self.budget_bytes + (self.budget_bytes >> 5)
+        if excess <= 0 or not self._members:
             self._evicting = False
             return
         largest = max(self._members, key=lambda member: member.residents.clean_tiles)
         if largest.residents.clean_tiles > 0:
-            largest.residents.evict(_LOOKS)
+            largest.residents.evict(_LOOKS, excess)
             self._scheduler.call_soon(self._evict)
         else:
             self._scheduler.call_later(_AGAIN_S, self._evict)
+
+    def _compact(self) -> None:
+        if not self._saving or not self._members:
+            return
+        fullest = max(self._members, key=lambda member: len(member.residents.unsaved))
+        fullest.residents.compact(_LOOKS, _COMPRESSED)
+        self._scheduler.call_later(_COMPACT_EVERY_S, self._compact)
 
     def _save(self) -> None:
         if not self.save_due or not self._members:

@@ -85,7 +85,8 @@ class Paging:
         for tile in tiles:
             if not self._residents.is_whole(tile):
                 self._waits.setdefault(tile, []).append(wait)
-                self._wanted[tile] = None
+                if tile not in self._residents.fetching:
+                    self._wanted[tile] = None
                 wait.left += 1
         if wait.left:
             self.kick()
@@ -151,8 +152,15 @@ class Paging:
             return
         end = self._scheduler.time() + _SLICE_S
         while self._arrived:
-            tile, row, pixels = self._arrived.popleft()
-            self._residents.install(tile, row, pixels)
+            tile, row, pixels = self._arrived[0]
+            try:
+                self._residents.install(tile, row, pixels)
+            except Exception as error:  # no memory, say: like a read that failed
+                left = [tile for tile, _, _ in self._arrived]
+                self._arrived.clear()
+                self._failed(error, left)
+                return
+            self._arrived.popleft()
             self._residents.fetching.discard(tile)
             for wait in self._waits.pop(tile, ()):
                 wait.left -= 1

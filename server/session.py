@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 
 _TURN_MAX_S = 0.002
 _TURN_CHECK_EVERY = 16
-_RUN_MAX = 512
-"""Pixels of a run that are drawn at once: a millisecond if each lies on another tile."""
+_RUN_MAX = 256
+"""Pixels of a run that are drawn at once: 3 ms if each lies on another tile to be inflated."""
 
 
 class Wanted(NamedTuple):
@@ -156,7 +156,7 @@ class Session:
             case Follow():
                 self._hub.follow(self, message)
             case _:
-                self._hub.draw(self, message)
+                self._hub.ordering.draw(self, message)
 
     def _draw_run(self, run: PixelRun) -> None:
         """Draw the first of a run's pixels at once; one by one if any of them can't be drawn."""
@@ -164,7 +164,7 @@ class Session:
         first, rest = PixelRun(run.data[:size]), run.data[size:]
         if rest:
             self._inbox.appendleft(PixelRun(rest))
-        if not self._hub.draw_run(self, first):
+        if not self._hub.ordering.draw_run(self, first):
             self._inbox.extendleft(reversed(decode(first.data, Sender.CLIENT)))  # type: ignore[arg-type]
 
     def hold(self) -> None:

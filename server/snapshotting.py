@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from protocol.codec import encode
 from server.session import Session
 from tiles.geometry import centre_first
+from tiles.residency import PIXELS_BYTES
 
 if TYPE_CHECKING:
     from server.hub import Hub
@@ -14,6 +15,10 @@ _PYRAMID_STEPS = 32
 """Overview tiles that are computed at a time for one session: a millisecond."""
 _AHEAD = 256
 """Tiles that are asked for along with one that isn't in memory."""
+_AHEAD_SHARE = 8
+"""They take at most one in so many bytes of the memory: else the first would leave again before
+the session is written to."""
+_AHEAD_S = 0.002
 _ENCODED_MAX = 512
 """TILEs that are kept for the next session that is owed the same."""
 
@@ -23,6 +28,8 @@ class Snapshotting:
 
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
+        room = hub.settings.memory_budget_bytes // (_AHEAD_SHARE * PIXELS_BYTES)
+        self._ahead = min(_AHEAD, room)
         self._waiting: dict[Session, int] = {}
         """Sessions whose next snapshot can't be taken yet, and the number of their view."""
         self._encoded: dict[int, bytes] = {}
@@ -101,9 +108,10 @@ class Snapshotting:
 
     def _fetch(self, session: Session, missing: set[int]) -> None:
         hub, number = self._hub, session.view.number
-        for tile in session.view.owed(_AHEAD):
-            if len(missing) >= _AHEAD:
-                break
+        end = hub.scheduler.time() + _AHEAD_S
+        for tile in session.view.owed(self._ahead):
+            if len(missing) >= self._ahead or hub.scheduler.time() > end:
+                break  # looking for what is missing computes what isn't
             hub.pyramid.advance(tile, 1, missing)
         self._wait(session)
         hub.paging.fetch(missing, lambda: self._wake(session, number))

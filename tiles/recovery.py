@@ -74,7 +74,7 @@ class Replay:
             run = PixelRun(bytes(self._pixels))
             self._pixels.clear()
             first_seq = self._last_seq - len(run) + 1
-            # Each tile gets the seq that it had, so that what clients hold of it is still known.
+            # A seq of its own for each tile, and none past the one that it was given when drawn.
             for paint, _, last in Pixels(run).by_tile():
                 self._pyramid.mark(self._pyramid.canvas.paint([paint], first_seq + last))
 

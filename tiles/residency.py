@@ -210,7 +210,7 @@ class Residents:
         if not record.unsaved:
             record.unsaved = True
             self.unsaved.add(tile)
-            self.ledger.owe(RECORD_BYTES + PIXELS_BYTES)
+            self.ledger.owe(_owed_bytes(record))
 
     def covered(self, tile: int, record: Resident) -> None:
         """All of an overlay is painted: it needs no base."""
@@ -248,16 +248,22 @@ class Residents:
             return
         if record.seq != row.seq or record.version != version:
             return
+        self.ledger.owe(-_owed_bytes(record))
         record.unsaved = False
         self.unsaved.discard(row.key)
-        self.ledger.owe(-(RECORD_BYTES + PIXELS_BYTES))
         if record.payload is None:
             self._set_payload(record, row.data)
 
-    def evict(self, looks: int) -> None:
-        """Look at so many tiles and let those go that nobody wanted lately, pixels first."""
-        ring = self._ring
+    def evict(self, looks: int, enough_bytes: int) -> None:
+        """Look at so many tiles and let those go that nobody wanted lately, pixels first.
+
+        It ends once that has freed ``enough_bytes``: what has just been fetched for somebody goes
+        last.
+        """
+        ring, until = self._ring, self.bytes - enough_bytes
         for _ in range(min(looks, len(ring))):
+            if self.bytes <= until:
+                break
             tile = ring.popleft()
             record = self.records[tile]
             if record.unsaved or tile in self.fetching:
@@ -271,12 +277,39 @@ class Residents:
             else:
                 self._drop(tile, record)
 
+    def compact(self, looks: int, most: int) -> None:
+        """Look at so many tiles and compress the unsaved ones that nobody wanted lately.
+
+        At most ``most`` of them: each takes some 30 µs.
+        """
+        ring = self._ring
+        for _ in range(min(looks, len(ring))):
+            tile = ring[0]
+            ring.rotate(-1)
+            record = self.records[tile]
+            whole = record.mask is None and tile not in self.fetching
+            if not (record.unsaved and whole) or record.pixels is None:
+                continue
+            if record.used:
+                record.used = False
+                continue
+            if record.payload is None:
+                self._set_payload(record, encode_payload(record.pixels))
+            self.ledger.owe(-_owed_bytes(record))
+            self._take_pixels(record)
+            self.ledger.owe(_owed_bytes(record))
+            most -= 1
+            if most == 0:
+                return
+
     def release(self) -> None:
         """The canvas is closed: what it had no longer counts."""
-        owed = len(self.unsaved) * (RECORD_BYTES + PIXELS_BYTES) + len(self.overlays) * MASK_BYTES
+        owed = sum(_owed_bytes(self.records[tile]) for tile in self.unsaved)
+        owed += len(self.overlays) * MASK_BYTES
         self.ledger.owe(-owed)
         self._grow(-self.bytes)
         self.records, self.unsaved, self.overlays = {}, set(), {}
+        self.stored = True  # who still reads is told that it isn't here, not that it is blank
         self._ring.clear()
 
     # -- accounts ------------------------------------------------------------------------------
@@ -309,6 +342,8 @@ class Residents:
 
     def _inflate(self, tile: int, record: Resident, payload: bytes) -> None:
         pixels = decoded(tile, payload)
+        if record.unsaved:
+            self.ledger.owe(PIXELS_BYTES - payload_bytes(payload))
         self._give_pixels(record)[:] = pixels
 
     def _give_pixels(self, record: Resident) -> Bytes:
@@ -330,6 +365,13 @@ class Residents:
     def _grow(self, size: int) -> None:
         self.bytes += size
         self.ledger.grow(size)
+
+
+def _owed_bytes(record: Resident) -> int:
+    """What an unsaved tile takes, but for its mask."""
+    if record.pixels is not None or record.payload is None:
+        return RECORD_BYTES + PIXELS_BYTES
+    return RECORD_BYTES + payload_bytes(record.payload)
 
 
 def payload_bytes(payload: bytes) -> int:

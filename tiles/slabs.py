@@ -13,6 +13,8 @@ from tiles.raster import Bytes
 
 _TILE_BYTES = TILE * TILE * 3
 _SLAB_TILES = 256
+_GIVES_BACK = hasattr(mmap, "MADV_DONTNEED") and _TILE_BYTES % mmap.PAGESIZE == 0
+"""Where pages are larger than the usual 4 KiB, places are only used again."""
 
 
 class Slabs:
@@ -32,13 +34,15 @@ class Slabs:
 
     def give(self, place: int) -> None:
         """Nobody reads the array at this place any more."""
-        slab, index = divmod(place, _SLAB_TILES)
-        if hasattr(mmap, "MADV_DONTNEED"):
+        if _GIVES_BACK:
+            slab, index = divmod(place, _SLAB_TILES)
             self._slabs[slab].madvise(mmap.MADV_DONTNEED, index * _TILE_BYTES, _TILE_BYTES)
         self._free.append(place)
 
     def _add(self) -> None:
-        slab = mmap.mmap(-1, _SLAB_TILES * _TILE_BYTES)
+        # Shared pages, mmap's default, would leave the process and stay in the system's memory.
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        slab = mmap.mmap(-1, _SLAB_TILES * _TILE_BYTES, flags=flags)
         if hasattr(mmap, "MADV_NOHUGEPAGE"):
             slab.madvise(mmap.MADV_NOHUGEPAGE)  # else one tile would take as much as 170
         first = len(self._tiles)

@@ -22,7 +22,7 @@ from tiles.raster import rasterise
 
 _FRAMES = 64
 _PIXELS_A_FRAME = 500
-_STROKES_A_FRAME = 40
+_STROKES_A_FRAME = 10
 _STROKE_SIZE = 3
 _STROKE_POINTS = 32
 _STROKE_STEP = 10

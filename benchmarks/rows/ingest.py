@@ -21,7 +21,7 @@ _KINDS = {"pixels": 8192, "strokes": 400, "patches": 16}
 """Messages that each painter may have on the way when it goes as fast as possible."""
 _WHAT = {
     "pixels": "PIXELs, 500 a frame, on one screen",
-    "strokes": "STROKEs, size 3, 32 points, 40 a frame",
+    "strokes": "STROKEs, size 3, 32 points, 10 a frame",
     "patches": "PATCHes of 64 × 64, 4 a frame",
 }
 _WINDOW_S = 8.0

@@ -2,7 +2,7 @@
 
 import re
 
-_TAGS = re.compile(r'\s*,*\s*(?:W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_TAGS = re.compile(r'[\s,]*(?:W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
 def quote(tag: str) -> str:

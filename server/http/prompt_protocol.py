@@ -51,6 +51,8 @@ class PromptHttpProtocol(BoundedHttpProtocol):
         if self._may_answer and cycle.keep_alive and not self.flow.write_paused:
             answer = self._application.answer_at_once(cycle.scope)
         if answer is None:
+            # An answer on the spot has set it, and this request may have come along with that one.
+            self._unset_keepalive_if_required()
             super()._start_asgi_task(cycle, app)
             return
         self._may_answer = False

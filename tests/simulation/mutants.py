@@ -147,12 +147,12 @@ def put_over(record: Resident, base: Bytes) -> None:
 class ForgetfulResidents(Residents):
     """Lets tiles leave that aren't saved as they are."""
 
-    def evict(self, looks: int) -> None:
+    def evict(self, looks: int, enough_bytes: int) -> None:
         """See :meth:`tiles.residency.Residents.evict`."""
         kept, self.unsaved = self.unsaved, set()
         for tile in kept:
             self.records[tile].unsaved = self.records[tile].mask is not None
-        super().evict(looks)
+        super().evict(looks, enough_bytes)
 
 
 SHORT_OF_MEMORY = {"tests.simulation.world.BUDGETS_BYTES": (300_000,)}

@@ -1,6 +1,7 @@
 """Tiles that come into memory, are painted before they come, and leave it again."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,7 +39,10 @@ def recounted(residents: Residents) -> tuple[int, int]:
         used += raw if record.pixels is not None else RECORD_BYTES
         used += payload_bytes(record.payload) if record.payload is not None else 0
         used += MASK_BYTES if record.mask is not None else 0
-        unsaved += raw if record.unsaved else 0
+        if record.unsaved and record.pixels is None and record.payload is not None:
+            unsaved += RECORD_BYTES + payload_bytes(record.payload)
+        elif record.unsaved:
+            unsaved += raw
         unsaved += MASK_BYTES if record.mask is not None else 0
     return used, unsaved
 
@@ -76,6 +80,7 @@ steps = st.one_of(
     st.tuples(st.just("paint"), st.sampled_from(TILES), st.integers(1, 64), st.integers(4, 255)),
     st.tuples(st.sampled_from(["fetch", "save", "look"]), st.sampled_from(TILES)),
     st.tuples(st.just("evict"), st.integers(1, 9)),
+    st.tuples(st.just("compact"), st.integers(1, 9), st.integers(1, 3)),
 )
 
 
@@ -90,7 +95,9 @@ def test_tiles_come_and_go_and_nobody_sees_it(steps: list[tuple[object, ...]]) -
             case "paint":
                 store.paint(*values)  # type: ignore[arg-type]
             case "evict":
-                residents.evict(*values)  # type: ignore[arg-type]
+                residents.evict(*values, 1 << 30)  # type: ignore[arg-type]
+            case "compact":
+                residents.compact(*values)  # type: ignore[arg-type]
             case "look":
                 if residents.is_whole(TILES[0]):
                     store.canvas.tile(TILES[0])
@@ -139,11 +146,23 @@ def test_unsaved_tiles_stay_and_clean_ones_leave() -> None:
     store.save(TILES[0])
     sizes = [residents.bytes]
     for _ in range(3):
-        residents.evict(2)
+        residents.evict(2, 1 << 30)
         sizes.append(residents.bytes)
     assert sizes == sorted(sizes, reverse=True)
     assert len({*sizes}) == 3
     assert set(residents.records) == {TILES[1]}
+
+
+def test_a_closed_canvas_is_not_a_blank_one() -> None:
+    """TILE-4: whoever still reads it gets nothing, also where the store never held any of it."""
+    canvas = Canvas(256, 64, BACKGROUND)
+    canvas.paint([square(TILES[0], 64, 7)], 1)
+    pyramid = Pyramid(canvas)
+    canvas.residents.release()
+    assert canvas.residents.ledger.used_bytes == canvas.residents.ledger.unsaved_bytes == 0
+    assert pyramid.version(TILES) is None
+    with pytest.raises(AbsentError):
+        canvas.tile(TILES[0])
 
 
 def test_an_overview_takes_from_the_store_what_did_not_change() -> None:
