@@ -136,9 +136,7 @@ def decode_runs(frame: bytes, sender: Sender, run_min: int = 2) -> list[Message 
     at = 0
     while at < len(frame):
         if frame[at] == _PIXEL_TYPE:
-            # Every eighth byte is a type as long as all before it were those of PIXELs.
-            types = frame[at : len(frame) - PIXEL_BYTES + 1 : PIXEL_BYTES]
-            run = len(types) - len(types.lstrip(_PIXEL_TYPES))
+            run = _pixels_from(frame, at)
             if run >= run_min:
                 end = at + run * PIXEL_BYTES
                 messages.append(PixelRun(frame[at:end]))
@@ -148,6 +146,22 @@ def decode_runs(frame: bytes, sender: Sender, run_min: int = 2) -> list[Message 
         if message is not None:
             messages.append(message)
     return messages
+
+
+def _pixels_from(frame: bytes, at: int) -> int:
+    """How many PIXELs stand one after the other from ``at`` on."""
+    # Every eighth byte is a type as long as all before it were those of PIXELs. The looks ahead
+    # double, so that many short runs in a long frame cost no more than their length.
+    ends = len(frame) - PIXEL_BYTES + 1
+    run, ahead = 0, 8
+    while True:
+        start = at + run * PIXEL_BYTES
+        types = frame[start : min(ends, start + ahead * PIXEL_BYTES) : PIXEL_BYTES]
+        found = len(types) - len(types.lstrip(_PIXEL_TYPES))
+        run += found
+        if found < ahead:
+            return run
+        ahead *= 2
 
 
 def _decode_one(frame: bytes, at: int, codecs: dict[int, _Codec]) -> tuple[Message | None, int]:

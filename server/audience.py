@@ -27,11 +27,11 @@ def audiences(
     rows = np.packbits(chosen, axis=1)
     width, data = rows.shape[1], rows.tobytes()
     groups: dict[bytes, tuple[list[bool], list[int]]] = {}
-    for index, (slot, row) in enumerate(zip(who.tolist(), chosen.tolist(), strict=True)):
+    for index, slot in enumerate(who.tolist()):
         signature = data[index * width : (index + 1) * width]
         group = groups.get(signature)
         if group is None:
-            groups[signature] = row, [slot]
+            groups[signature] = chosen[index].tolist(), [slot]
         else:
             group[1].append(slot)
     yield from groups.values()
@@ -46,14 +46,13 @@ def _matrix(
     many: list[Ints] = []
     many_pieces: list[int] = []
     for index, tiles in enumerate(pieces):
-        for tile in tiles:
-            members = live.of(tile)
-            if isinstance(members, tuple):
-                few += members
-                few_pieces += [index] * len(members)
-            else:
-                many.append(members)
-                many_pieces.append(index)
+        members = live.of(tiles[0]) if len(tiles) == 1 else live.of_any(tiles)
+        if isinstance(members, tuple):
+            few += members
+            few_pieces += [index] * len(members)
+        else:
+            many.append(members)
+            many_pieces.append(index)
     subscriber = np.concatenate((np.array(few, np.int64), *many))
     piece = np.concatenate(
         (np.array(few_pieces, np.int64), np.repeat(many_pieces, [len(part) for part in many]))

@@ -4,6 +4,7 @@ A session hears of at most ``max_cursors`` others: those whose viewport overlaps
 whose cursor is in it. Cursors go out in rounds; the dearer a round was, the later the next begins.
 """
 
+import logging
 from collections.abc import Iterator
 
 from protocol.codec import encode
@@ -22,6 +23,8 @@ from server.session import Session
 from server.viewing import Viewing
 from tiles.geometry import overlap
 from tiles.subscriptions import Areas
+
+logger = logging.getLogger(__name__)
 
 ANONYMOUS = PresenceSet(128, 128, 128, "")
 """What is told of a client that has said nothing about itself."""
@@ -53,6 +56,8 @@ class Awareness:
         self._moved: dict[Session, None] = {}
         self._moving: dict[Session, tuple[int, int, int, bytes]] = {}
         """What the round under way tells: client, x, y, and the CURSOR."""
+        self._introduced: dict[Session, None] = {}
+        """Who said something about itself that those who hear of it are still to be told."""
         self._hearers: dict[Session, None] = {}
         """Who has still to get some of them."""
         self._unreviewed: dict[Session, None] = {}
@@ -76,8 +81,8 @@ class Awareness:
     def introduce(self, session: Session, presence: PresenceSet) -> None:
         """A client said its name and colour."""
         session.presence = presence
-        for hearer in session.heard_by:
-            self._tell(hearer, session, PRESENCE_HERE)
+        self._introduced[session] = None
+        self._schedule()
         if presence.name:
             for follower in self._followers.get(session.client, ()):
                 self._show(follower, session)
@@ -124,6 +129,7 @@ class Awareness:
         self.unfollow(session)
         self._moved.pop(session, None)
         self._moving.pop(session, None)
+        self._introduced.pop(session, None)
         self._hearers.pop(session, None)
         self._unreviewed.pop(session, None)
         self._roomy.drop(session.client)
@@ -139,6 +145,7 @@ class Awareness:
         return (
             session in self._moved
             or session in self._moving
+            or session in self._introduced
             or session in self._hearers
             or session in self._unreviewed
             or session.client in self._roomy
@@ -161,16 +168,21 @@ class Awareness:
     def _go_on(self) -> None:
         """Do as much of the round as fits in one turn of the loop."""
         started = self._scheduler.time()
-        for _ in self._steps:
-            if self._scheduler.time() - started > _TURN_MAX_S:
-                self._took += self._scheduler.time() - started
-                self._scheduler.call_soon(self._go_on)
-                return
+        try:
+            for _ in self._steps:
+                if self._scheduler.time() - started > _TURN_MAX_S:
+                    self._took += self._scheduler.time() - started
+                    self._scheduler.call_soon(self._go_on)
+                    return
+        except Exception:
+            logger.exception("a round of cursors failed and is left at that")
+            self._moving.clear()
+            self._hearers.clear()
         now = self._scheduler.time()
         self._took += now - started
         self._next_round = max(self._began + self._interval_s, now + _REST * self._took)
         self._scheduled = False
-        if self._moved or self._unreviewed or self._leaving:
+        if self._moved or self._introduced or self._unreviewed or self._leaving:
             self._schedule()
 
     def _round(self, now: float) -> Iterator[None]:
@@ -187,6 +199,14 @@ class Awareness:
                 break
             del self._leaving[pair]
             self._forget(*pair)
+            yield
+        introduced, self._introduced = self._introduced, {}
+        while introduced:
+            about = introduced.popitem()[0]
+            told = _presence(about, PRESENCE_HERE)
+            for hearer in about.heard_by:
+                hearer.outbox.presence[about.client] = told
+                hearer.wake()
             yield
         moved, self._moved = self._moved, {}
         while moved:
@@ -251,6 +271,7 @@ class Awareness:
             for other in self._viewing.neighbours(session):
                 if other not in session.hears and not self._hear(session, other):
                     break
+            self._note_room(session)
 
     def _hear(self, hearer: Session, heard: Session) -> bool:
         """Let ``hearer`` hear of ``heard``, if it has room; whether it does."""
@@ -273,8 +294,7 @@ class Awareness:
         hearer.outbox.cursors.pop(heard.client, None)
         self._tell(hearer, heard, PRESENCE_GONE)
         if len(hearer.hears) == self._max_cursors - 1:
-            self._note_room(hearer)
-            self._unreviewed[hearer] = None
+            self._unreviewed[hearer] = None  # in a crowd another takes the place at once
             self._schedule()
 
     def _note_room(self, session: Session) -> None:
@@ -283,9 +303,7 @@ class Awareness:
             self._roomy.put(session.client, session, session.view.box)
 
     def _tell(self, hearer: Session, about: Session, event: int) -> None:
-        who = about.presence
-        message = Presence(about.client, event, who.r, who.g, who.b, who.name)
-        hearer.outbox.presence[about.client] = encode(message)
+        hearer.outbox.presence[about.client] = _presence(about, event)
         hearer.wake()
 
     def _show(self, follower: Session, target: Session) -> None:
@@ -293,3 +311,9 @@ class Awareness:
         if target.view.box is not None and target.presence.name:
             follower.outbox.seen = encode(Seen(target.client, target.view.level, *target.view.box))
             follower.wake()
+
+
+def _presence(about: Session, event: int) -> bytes:
+    """What is told of a client."""
+    who = about.presence
+    return encode(Presence(about.client, event, who.r, who.g, who.b, who.name))

@@ -49,6 +49,8 @@ class Fanout:
         self._busy = False
         """A flush is about to come, or what it wrote is being sent."""
         self._wanted = False
+        self._backlog = False
+        """The last flush had no time for all who were due: nobody goes before them."""
         self._next_flush = 0.0
 
     def add(self, tiles: Sequence[int], data: bytes) -> None:
@@ -97,8 +99,9 @@ class Fanout:
             logger.exception("canvas %s: a flush failed; all tiles go afresh", self._hub.name)
             for session in list(self._hub.sessions):
                 self._start_over(session)
-        # The loop hands what was written to the system at the end of its turn.
-        self._hub.scheduler.call_soon(self._flushed, started)
+        finally:
+            # The loop hands what was written to the system at the end of its turn.
+            self._hub.scheduler.call_soon(self._flushed, started)
 
     def _flushed(self, started: float) -> None:
         ended = self._hub.scheduler.time()
@@ -117,7 +120,8 @@ class Fanout:
 
     def _write_due(self) -> None:
         """Write to those that have something coming; whom there is no time for comes next."""
-        deadline = self._hub.scheduler.time() + _SLICE_S
+        seconds = _SLICE_S + _DRAWING_S if self._backlog else _SLICE_S
+        deadline = self._hub.scheduler.time() + seconds
         due, self._due = self._due, {}
         while due:
             session = next(iter(due))
@@ -130,6 +134,7 @@ class Fanout:
                     self._start_over(session)
             if self._hub.scheduler.time() > deadline:
                 break
+        self._backlog = bool(due)
         if due:
             self._due = due | self._due
             self._schedule()
@@ -140,6 +145,8 @@ class Fanout:
         while waiting:
             session = next(iter(waiting))
             del waiting[session]
+            if session.outbox.behind and session.outbox.drawing:
+                self._start_over(session)  # the drawing would hold this up for as long as it is
             if session.outbox.drawing:
                 self._looking[session] = None  # it was for the viewport that it still has
                 continue
@@ -162,7 +169,7 @@ class Fanout:
             return
         viewing, due = self._hub.viewing, self._due
         now = self._hub.scheduler.time()
-        written, hurried = 0, False
+        written, hurried = 0, self._backlog
         touched = [tiles for tiles, _ in pieces]
         parts = [data for _, data in pieces]
         clocks: dict[int, tuple[Clock, bytes]] = {}
@@ -178,7 +185,11 @@ class Fanout:
                     for tile in chain.from_iterable(compress(touched, chosen)):
                         viewing.owe(session, tile)
                     continue
-                if hurried or large or view.stale or session in due:
+                if large:  # by its messages: all of it may not fit into a frame
+                    outbox.drawing += compress(parts, chosen)
+                    due[session] = None
+                    continue
+                if hurried or view.stale or session in due:
                     outbox.drawing.append(drawing)
                     due[session] = None
                     continue

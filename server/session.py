@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _TURN_MAX_S = 0.002
 _TURN_CHECK_EVERY = 16
+"""PIXELs and CURSORs handled without a look at the clock; anything else may be dear."""
 _RUN_MAX = 256
 """Pixels of a run that are drawn at once: 3 ms if each lies on another tile to be inflated."""
 
@@ -81,6 +82,10 @@ class Session:
         self._inbox: deque[ClientMessage | PixelRun] = deque()
         self._busy = False
         self._pumping = False
+        self._unchecked = 0
+        self._took_s = 0.0
+        """Time that handling took since it last waited for the loop to turn."""
+        self._resting = False
 
     @property
     def client(self) -> int:
@@ -105,30 +110,37 @@ class Session:
         self.pump()
 
     def pump(self) -> None:
-        """Handle what was received, for at most a few milliseconds a turn."""
-        if self._pumping:
+        """Handle what was received, in however many frames, for a few milliseconds a turn."""
+        if self._pumping or self._resting:
             return
         self._pumping = True
+        began = self._hub.scheduler.time()
         try:
-            self._pump()
+            self._pump(began - self._took_s)
         finally:
             self._pumping = False
+        self._took_s += self._hub.scheduler.time() - began
         if self.idle:
             self.on_idle()
 
-    def _pump(self) -> None:
-        started = self._hub.scheduler.time()
-        unchecked = 0
+    def _rested(self) -> None:
+        """The loop has turned."""
+        self._resting, self._took_s = False, 0.0
+        self.pump()
+
+    def _pump(self, started: float) -> None:
         while self._inbox and not self._busy and self.state is not State.RESUMING:
             if self.outbox.behind:
                 return  # it goes on when the client has read what it was sent
-            if unchecked >= _TURN_CHECK_EVERY:
-                unchecked = 0
+            if self._unchecked >= _TURN_CHECK_EVERY:
+                self._unchecked = 0
                 if self._hub.scheduler.time() - started > _TURN_MAX_S:
-                    self._hub.scheduler.call_soon(self.pump)
+                    self._resting = True
+                    self._hub.scheduler.call_soon(self._rested)
                     return
             message = self._inbox.popleft()
-            unchecked += len(message) if isinstance(message, PixelRun) else 1
+            cheap = isinstance(message, Pixel | CursorMove)
+            self._unchecked += 1 if cheap else _TURN_CHECK_EVERY
             try:
                 self._handle(message)
             except ProtocolError as error:

@@ -78,6 +78,22 @@ class TileSubscribers:
             self._unpacked_total += len(unpacked)
         return unpacked
 
+    def of_any(self, tiles: Iterable[int]) -> tuple[int, ...] | Ints:
+        """Who is live on any of some tiles, each once: one mask, however many watch them all."""
+        mask = 0
+        few: set[int] = set()
+        for tile in tiles:
+            held = self._by_tile.get(tile, ())
+            if isinstance(held, tuple):
+                few.update(held)
+            else:
+                mask |= held
+        if not mask:
+            return tuple(few)
+        for subscriber in few:
+            mask |= 1 << subscriber
+        return _unpack(mask)
+
     def tiles(self) -> Iterable[int]:
         """The tiles that anybody is live on."""
         return self._by_tile.keys()

@@ -3,7 +3,7 @@
 from itertools import compress
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from protocol.codec import encode
@@ -44,6 +44,7 @@ def test_tile_subscribers_against_a_set_of_pairs(toggles: list[tuple[int, int]])
 
 
 @given(toggles, st.lists(st.sets(st.integers(0, 3), max_size=3), min_size=1, max_size=20))
+@example([*((0, n) for n in range(30)), (1, 40), (2, 5)], [{0, 1}, {0, 2}, {1, 2}, {0}, {2}])
 def test_audiences_against_plain_loops(
     toggles: list[tuple[int, int]], touched: list[set[int]]
 ) -> None:

@@ -24,9 +24,12 @@ class Notepad:
         self.messages: list[Message] = []
         self.closed: CloseCode | None = None
         self.unsent = 0
+        self.largest = 0
+        """Bytes of the largest frame."""
 
     def frame(self, payload: bytes) -> bytes:
         """See :meth:`server.line.Line.frame`."""
+        self.largest = max(self.largest, len(payload))
         return payload
 
     def write(self, framed: bytes) -> None:

@@ -95,7 +95,7 @@ def test_tiles_come_and_go_and_nobody_sees_it(steps: list[tuple[object, ...]]) -
             case "paint":
                 store.paint(*values)  # type: ignore[arg-type]
             case "evict":
-                residents.evict(*values, 1 << 30)  # type: ignore[arg-type]
+                residents.evict(int(str(values[0])), 1 << 30)
             case "compact":
                 residents.compact(*values)  # type: ignore[arg-type]
             case "look":
