@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
 from tests.browser.viewer_page import Point, ViewerPage
@@ -52,6 +53,13 @@ def middle_of(page: ViewerPage, x: int, y: int) -> Point:
     return page.to_screen(x + 0.5, y + 0.5)
 
 
+def take_the_pencil(phone: ViewerPage) -> None:
+    """Tap its button, and wait for the click: Chromium makes it of the tap a little later."""
+    pencil = phone.frame.get_by_role("button", name="Pencil", exact=True)
+    pencil.tap()
+    expect(pencil).to_have_attribute("aria-pressed", "true")
+
+
 def test_one_finger_moves_the_view_until_painting_is_switched_on(phone: ViewerPage) -> None:
     """UI-4: what was under the finger stays under it; then the same gesture paints."""
     fingers = Fingers(phone)
@@ -65,7 +73,7 @@ def test_one_finger_moves_the_view_until_painting_is_switched_on(phone: ViewerPa
     assert phone.evaluate("tilecast.unsaved") == 0
 
     camera = phone.camera
-    phone.frame.get_by_role("button", name="Pencil", exact=True).tap()
+    take_the_pencil(phone)
     fingers.put(middle_of(phone, 250, 250))
     fingers.move(middle_of(phone, 255, 250))
     fingers.move(middle_of(phone, 265, 250))
@@ -78,7 +86,7 @@ def test_one_finger_moves_the_view_until_painting_is_switched_on(phone: ViewerPa
 
 def test_two_fingers_zoom_about_the_middle_between_them(phone: ViewerPage) -> None:
     """UI-4: spread to twice the distance, and nothing is painted."""
-    phone.frame.get_by_role("button", name="Pencil", exact=True).tap()
+    take_the_pencil(phone)
     fingers = Fingers(phone)
     before, zoom = phone.to_canvas(200, 400), phone.camera[2]
     fingers.put((170, 400), (230, 400))
@@ -99,7 +107,7 @@ def _rectangle(phone: ViewerPage, fingers: Fingers) -> None:
 
 
 def _pencil(phone: ViewerPage, fingers: Fingers) -> None:
-    phone.frame.get_by_role("button", name="Pencil", exact=True).tap()
+    take_the_pencil(phone)
     fingers.put(middle_of(phone, 240, 250), middle_of(phone, 270, 250))
 
 
