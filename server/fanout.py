@@ -49,8 +49,6 @@ class Fanout:
         self._busy = False
         """A flush is about to come, or what it wrote is being sent."""
         self._wanted = False
-        self._backlog = False
-        """The last flush had no time for all who were due: nobody goes before them."""
         self._next_flush = 0.0
 
     def add(self, tiles: Sequence[int], data: bytes) -> None:
@@ -120,8 +118,7 @@ class Fanout:
 
     def _write_due(self) -> None:
         """Write to those that have something coming; whom there is no time for comes next."""
-        seconds = _SLICE_S + _DRAWING_S if self._backlog else _SLICE_S
-        deadline = self._hub.scheduler.time() + seconds
+        deadline = self._hub.scheduler.time() + _SLICE_S
         due, self._due = self._due, {}
         while due:
             session = next(iter(due))
@@ -134,7 +131,6 @@ class Fanout:
                     self._start_over(session)
             if self._hub.scheduler.time() > deadline:
                 break
-        self._backlog = bool(due)
         if due:
             self._due = due | self._due
             self._schedule()
@@ -169,7 +165,7 @@ class Fanout:
             return
         viewing, due = self._hub.viewing, self._due
         now = self._hub.scheduler.time()
-        written, hurried = 0, self._backlog
+        written, hurried = 0, False
         touched = [tiles for tiles, _ in pieces]
         parts = [data for _, data in pieces]
         clocks: dict[int, tuple[Clock, bytes]] = {}
