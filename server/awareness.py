@@ -5,7 +5,7 @@ whose cursor is in it. Cursors go out in rounds; the dearer a round was, the lat
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from protocol.codec import encode
 from protocol.messages import (
@@ -56,10 +56,10 @@ class Awareness:
         self._moved: dict[Session, None] = {}
         self._moving: dict[Session, tuple[int, int, int, bytes]] = {}
         """What the round under way tells: client, x, y, and the CURSOR."""
-        self._introduced: dict[Session, None] = {}
-        """Who said something about itself that those who hear of it are still to be told."""
         self._hearers: dict[Session, None] = {}
         """Who has still to get some of them."""
+        self._introduced: dict[Session, None] = {}
+        """Who said something about itself that those who hear of it are still to be told."""
         self._unreviewed: dict[Session, None] = {}
         self._leaving: dict[tuple[Session, Session], float] = {}
         """Pairs that hear of each other and don't overlap, and until when."""
@@ -203,10 +203,7 @@ class Awareness:
         introduced, self._introduced = self._introduced, {}
         while introduced:
             about = introduced.popitem()[0]
-            told = _presence(about, PRESENCE_HERE)
-            for hearer in about.heard_by:
-                hearer.outbox.presence[about.client] = told
-                hearer.wake()
+            self._tell(about.heard_by, about, PRESENCE_HERE)
             yield
         moved, self._moved = self._moved, {}
         while moved:
@@ -283,7 +280,7 @@ class Awareness:
         heard.heard_by.add(hearer)
         if len(hearer.hears) == self._max_cursors:
             self._roomy.drop(hearer.client)
-        self._tell(hearer, heard, PRESENCE_HERE)
+        self._tell((hearer,), heard, PRESENCE_HERE)
         return True
 
     def _forget(self, hearer: Session, heard: Session) -> None:
@@ -292,7 +289,7 @@ class Awareness:
         hearer.hears.discard(heard)
         heard.heard_by.discard(hearer)
         hearer.outbox.cursors.pop(heard.client, None)
-        self._tell(hearer, heard, PRESENCE_GONE)
+        self._tell((hearer,), heard, PRESENCE_GONE)
         if len(hearer.hears) == self._max_cursors - 1:
             self._unreviewed[hearer] = None  # in a crowd another takes the place at once
             self._schedule()
@@ -302,18 +299,15 @@ class Awareness:
         if session.view.box is not None and len(session.hears) < self._max_cursors:
             self._roomy.put(session.client, session, session.view.box)
 
-    def _tell(self, hearer: Session, about: Session, event: int) -> None:
-        hearer.outbox.presence[about.client] = _presence(about, event)
-        hearer.wake()
+    def _tell(self, hearers: Iterable[Session], about: Session, event: int) -> None:
+        who = about.presence
+        data = encode(Presence(about.client, event, who.r, who.g, who.b, who.name))
+        for hearer in hearers:
+            hearer.outbox.presence[about.client] = data
+            hearer.wake()
 
     def _show(self, follower: Session, target: Session) -> None:
         # On a new connection of its session it may not have said its name yet.
         if target.view.box is not None and target.presence.name:
             follower.outbox.seen = encode(Seen(target.client, target.view.level, *target.view.box))
             follower.wake()
-
-
-def _presence(about: Session, event: int) -> bytes:
-    """What is told of a client."""
-    who = about.presence
-    return encode(Presence(about.client, event, who.r, who.g, who.b, who.name))

@@ -71,11 +71,6 @@ class Journal:
             or len(self._under_way) > _COMMITS_MAX
         )
 
-    @property
-    def waiting_commits(self) -> int:
-        """Commits that are not durable yet."""
-        return len(self._under_way)
-
     def draw(
         self,
         identity: Identity,

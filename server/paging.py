@@ -72,10 +72,6 @@ class Paging:
             self._kicked = True
             self._scheduler.call_soon(self._next)
 
-    def is_coming(self, tile: int) -> bool:
-        """Whether somebody waits for a tile."""
-        return tile in self._waits
-
     def fetch(self, tiles: Iterable[int], then: Callable[[], None]) -> None:
         """Call ``then``, on a later turn of the loop, when all these tiles came.
 

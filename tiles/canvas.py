@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from tiles.geometry import TILE, Rectangle, key, tile_range, tiles_across, unkey
+from tiles.geometry import TILE, Rectangle, key, tile_range, unkey
 from tiles.log.base import SavedTile
 from tiles.raster import Bytes, Paint
 from tiles.residency import Ledger, Residents
@@ -94,10 +94,6 @@ class Canvas:
         One that is whole in memory is left as it is.
         """
         self.residents.install(tile, SavedTile(tile, seq, data))
-
-    def tile_total(self) -> tuple[int, int]:
-        """Tiles across and down."""
-        return tiles_across(self.width, 0), tiles_across(self.height, 0)
 
     def region(self, box: Rectangle) -> Bytes:
         """A copy of a rectangle's pixels, (height, width, 3) uint8; background off the canvas."""

@@ -295,9 +295,7 @@ class Residents:
                 continue
             if record.payload is None:
                 self._set_payload(record, encode_payload(record.pixels))
-            self.ledger.owe(-_owed_bytes(record))
             self._take_pixels(record)
-            self.ledger.owe(_owed_bytes(record))
             most -= 1
             if most == 0:
                 return
@@ -342,19 +340,21 @@ class Residents:
 
     def _inflate(self, tile: int, record: Resident, payload: bytes) -> None:
         pixels = decoded(tile, payload)
-        if record.unsaved:
-            self.ledger.owe(PIXELS_BYTES - payload_bytes(payload))
         self._give_pixels(record)[:] = pixels
 
     def _give_pixels(self, record: Resident) -> Bytes:
+        owed = _owed_bytes(record)
         record.place, record.pixels = self._slabs.take()
         self._grow(PIXELS_BYTES)
+        self.ledger.owe(_owed_bytes(record) - owed)
         return record.pixels
 
     def _take_pixels(self, record: Resident) -> None:
+        owed = _owed_bytes(record)
         record.pixels = None
         self._slabs.give(record.place)
         self._grow(-PIXELS_BYTES)
+        self.ledger.owe(_owed_bytes(record) - owed)
 
     def _count(self, tile: int, more: int) -> None:
         if unkey(tile).level == 0:
@@ -368,7 +368,9 @@ class Residents:
 
 
 def _owed_bytes(record: Resident) -> int:
-    """What an unsaved tile takes, but for its mask."""
+    """What a tile takes, but for its mask, as long as it is unsaved."""
+    if not record.unsaved:
+        return 0
     if record.pixels is not None or record.payload is None:
         return RECORD_BYTES + PIXELS_BYTES
     return RECORD_BYTES + payload_bytes(record.payload)

@@ -1,10 +1,10 @@
-"""The dialect of a client that says nothing and hears nothing."""
+"""The dialect of a client that says nothing."""
 
 from benchmarks.load.dialect import Payload, View
 
 
 class SilentDialect:
-    """A WebSocket that is merely open."""
+    """A WebSocket that is merely open: being so is all that it takes, and nothing is painted."""
 
     path = "/ws"
     subprotocol: str | None = None

@@ -17,6 +17,7 @@ from benchmarks.load.dialect import (
     View,
     pixel_bytes,
 )
+from benchmarks.load.silent import SilentDialect
 
 _READY = b"\x01"
 _VIEW = struct.Struct("<BHHHH")
@@ -77,25 +78,11 @@ class RoomsDialect(_PixelDialect):
         return [Payload(OPCODE_BINARY, view_bytes(view))]
 
 
-class FloorDialect:
+class FloorDialect(SilentDialect):
     """The C floor: it writes by the clock, whatever is asked; see ``floor.c``."""
 
     path = "/"
-    subprotocol: str | None = None
     broadcasts = True
-
-    def __init__(self) -> None:
-        self.ready = False
-        self.replies: list[Payload] = []
-
-    def opening(self, view: View | None) -> list[Payload]:
-        """Nothing; being connected is all that it takes."""
-        self.ready = True
-        return []
-
-    def pixel(self, x: int, y: int, rgb: int) -> list[Payload]:
-        """Nothing: what it writes doesn't come from painters."""
-        return []
 
     def received(self, opcode: int, data: bytes) -> int:
         """The pixels are the leading eights that begin with 0; what follows fills the frame up."""

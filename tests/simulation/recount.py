@@ -132,7 +132,7 @@ def nobody_left(verdict: Verdict, hub: Hub, sessions: list[Session]) -> None:
     verdict.check(len(hub.viewing.areas) == 0, "SES-5", "a viewport stays in the index")
     for session in sessions:
         verdict.check(session.state is State.CLOSED, "SES-5", "a session isn't closed")
-        held = hub._awareness.holds(session) or hub._fanout.holds(session)
+        held = any(part.holds(session) for part in (hub._awareness, hub._fanout, hub.ordering))
         verdict.check(not held, "SES-5", "a session is still waited for")
         verdict.check(not session.hears and not session.heard_by, "SES-5", "it still hears")
         if session.identity is not None:

@@ -9,6 +9,7 @@ from protocol.types import Sender
 from server.hub import Hub
 from server.memory import Memory
 from server.session import Session
+from server.settings import Settings
 from tests.memory_log import MemoryLog, MemoryStore
 from tests.simulation.settings import SETTINGS
 from tests.simulation.verdict import Verdict
@@ -56,21 +57,32 @@ class Notepad:
 
 
 class Table:
-    """A hub in virtual time; each look at its clock takes ``tick_s``."""
+    """A hub in virtual time over ``log``, or over a small canvas of its own.
 
-    def __init__(self, tick_s: float = 1e-6) -> None:
-        self.time = VirtualTime(Verdict())
+    Each look at its clock takes ``tick_s``.
+    """
+
+    def __init__(
+        self,
+        log: MemoryLog | None = None,
+        time: VirtualTime | None = None,
+        settings: Settings = SETTINGS,
+        tick_s: float = 1e-6,
+    ) -> None:
+        self.time = time or VirtualTime(Verdict())
         process = Process(self.time, random.Random(1), tick_s)
-        store = MemoryStore(CanvasInfo(100, 100))
-        log = MemoryLog(store, schedule=self.time.do_after, delay_s=0.001)
+        if log is None:
+            store = MemoryStore(CanvasInfo(100, 100))
+            log = MemoryLog(store, schedule=self.time.do_after, delay_s=0.001)
         recovered = log.open()
+        self.memory = Memory(settings.memory_budget_bytes, process)
         self.hub = Hub(
             "main",
             log,
             recovered,
             recover(log, recovered),
-            Memory(SETTINGS.memory_budget_bytes, process),
-            SETTINGS,
+            self.memory,
+            settings,
             process,
             process.offload,
             lambda: 0,

@@ -22,7 +22,7 @@ _SECONDS = 4
 
 def moved(tick_s: float) -> list[Notepad]:
     """What everybody heard, all on one screen and moving 50 times a second."""
-    table = Table(tick_s)
+    table = Table(tick_s=tick_s)
     people = []
     for _ in range(_PEOPLE):
         session, notepad = table.join()

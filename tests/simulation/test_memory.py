@@ -1,77 +1,33 @@
 """A server that is short of memory, in virtual time."""
 
-import random
 from collections.abc import Sequence
 
 import numpy as np
 
-from protocol.codec import decode, encode
-from protocol.errors import CloseCode
-from protocol.messages import NEW_SESSION, VERSION, Ack, Hello, Message, Rect, Tile, Viewport
-from protocol.types import Sender
-from server.hub import Hub
-from server.memory import Memory
+from protocol.codec import encode
+from protocol.messages import NEW_SESSION, VERSION, Ack, Hello, Rect, Tile, Viewport
 from server.settings import Settings
 from tests.memory_log import MemoryLog, MemoryStore
+from tests.simulation.table import Notepad, Table
 from tests.simulation.verdict import Verdict
-from tests.simulation.virtual_time import Process, VirtualTime
+from tests.simulation.virtual_time import VirtualTime
 from tests.whole_canvas import whole_canvas
 from tiles.geometry import key, tile_range
 from tiles.log.base import CanvasInfo, SavedTile
 from tiles.payload import encode_payload
-from tiles.recovery import recover
 
 BUDGET_BYTES = 1 << 20
 SIDE = 2048
 TILES = SIDE // 64
 
 
-class Notepad:
-    """A line to a client that reads everything, and keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def frame(self, payload: bytes) -> bytes:
-        """See :meth:`server.line.Line.frame`."""
-        return payload
-
-    def write(self, framed: bytes) -> None:
-        """See :meth:`server.line.Line.write`."""
-        self.messages += decode(framed, Sender.SERVER)
-
-    def unsent_bytes(self) -> int:
-        """Nothing waits."""
-        return 0
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """The connection is over."""
-
-    def abort(self) -> None:
-        """The connection is over."""
-
-
 def test_who_draws_waits_while_unsaved_tiles_fill_the_memory() -> None:
     """TILE-5: more is painted than there is memory for, faster than the disk takes it."""
     time = VirtualTime(Verdict())
-    process = Process(time, random.Random(1), tick_s=1e-6)
     store = MemoryStore(CanvasInfo(SIDE, SIDE))
     log = MemoryLog(store, schedule=time.do_after, delay_s=0.05)
-    settings = Settings(memory_budget_bytes=BUDGET_BYTES, budget_pixels=0)
-    recovered = log.open()
-    memory = Memory(settings.memory_budget_bytes, process)
-    hub = Hub(
-        "main",
-        log,
-        recovered,
-        recover(log, recovered),
-        memory,
-        settings,
-        process,
-        process.offload,
-        lambda: 0,
-    )
-    hub.start()
+    table = Table(log, time, Settings(memory_budget_bytes=BUDGET_BYTES, budget_pixels=0))
+    hub, memory = table.hub, table.memory
     lines = [Notepad() for _ in range(3)]
     sessions = [hub.join(line, b"") for line in lines]
     for session in sessions:
@@ -122,31 +78,14 @@ class CountingLog(MemoryLog):
 def test_a_view_that_takes_more_than_the_memory_is_read_once() -> None:
     """TILE-3: tiles don't leave before whom they were fetched for is sent them."""
     time = VirtualTime(Verdict())
-    process = Process(time, random.Random(1), tick_s=1e-6)
     store = MemoryStore(CanvasInfo(SIDE, SIDE), checkpoint_seq=1)
     noise = np.random.default_rng(1).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     row = encode_payload(noise)
     for tile in tile_range(0, (0, 0, SIDE - 1, SIDE - 1)).keys():
         store.tiles[tile] = SavedTile(tile, 1, row)
     log = CountingLog(store, schedule=time.do_after, delay_s=0.05)
-    settings = Settings(memory_budget_bytes=BUDGET_BYTES)
-    recovered = log.open()
-    memory = Memory(BUDGET_BYTES, process)
-    pyramid = recover(log, recovered)
-    hub = Hub(
-        "main",
-        log,
-        recovered,
-        pyramid,
-        memory,
-        settings,
-        process,
-        process.offload,
-        lambda: 0,
-    )
-    hub.start()
-    line = Notepad()
-    session = hub.join(line, b"")
+    table = Table(log, time, Settings(memory_budget_bytes=BUDGET_BYTES))
+    session, line = table.join()
     session.receive(encode(Hello(VERSION, NEW_SESSION, "")))
     session.receive(encode(Viewport(0, 0, 0, SIDE - 1, SIDE - 1, ())))
     time.run(time.now + 30)
@@ -154,4 +93,4 @@ def test_a_view_that_takes_more_than_the_memory_is_read_once() -> None:
     assert len({(one.tx, one.ty) for one in sent}) == len(sent) == TILES * TILES
     assert {one.payload for one in sent} == {row}
     assert log.reads < 2 * TILES * TILES
-    assert memory.used_bytes <= BUDGET_BYTES
+    assert table.memory.used_bytes <= BUDGET_BYTES

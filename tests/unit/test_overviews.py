@@ -3,50 +3,34 @@
 import random
 
 from protocol.codec import decode, encode
-from protocol.errors import CloseCode
 from protocol.messages import NEW_SESSION, VERSION, Hello, Patch, Tile, Viewport
 from protocol.types import Sender
-from server.hub import Hub
-from server.memory import Memory
 from server.settings import Settings
 from tests.memory_log import MemoryLog, MemoryStore
+from tests.simulation.table import Notepad, Table
 from tests.simulation.verdict import Verdict
-from tests.simulation.virtual_time import Process, VirtualTime
+from tests.simulation.virtual_time import VirtualTime
 from tiles.deflate import deflate
 from tiles.log.base import CanvasInfo
-from tiles.recovery import recover
 
 RATE = 20_000
 SIDE = 1024
 
 
-class Counter:
+class Counter(Notepad):
     """A line that counts the bytes of TILEs."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.tile_bytes = 0
         self.last: dict[tuple[int, int], bytes] = {}
 
-    def frame(self, message: bytes) -> bytes:
-        """See :meth:`server.line.Line.frame`."""
-        return message
-
-    def write(self, data: bytes) -> None:
+    def write(self, framed: bytes) -> None:
         """See :meth:`server.line.Line.write`."""
-        for message in decode(data, Sender.SERVER):
+        for message in decode(framed, Sender.SERVER):
             if isinstance(message, Tile):
                 self.tile_bytes += len(encode(message))
                 self.last[message.tx, message.ty] = message.payload
-
-    def unsent_bytes(self) -> int:
-        """Everything is read at once."""
-        return 0
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """The connection is over."""
-
-    def abort(self) -> None:
-        """The connection is over."""
 
 
 def noise(rng: random.Random, x: int, y: int) -> Patch:
@@ -61,23 +45,8 @@ def test_refreshes_stay_within_their_bytes() -> None:
     """LVL-4: over a canvas that changes everywhere; at rest every tile is as it is."""
     time = VirtualTime(Verdict())
     rng = random.Random(1)
-    process = Process(time, rng, tick_s=1e-6)
     log = MemoryLog(MemoryStore(CanvasInfo(SIDE, SIDE)), schedule=time.do_after, delay_s=0.001)
-    settings = Settings(overview_bytes_per_second=RATE, budget_pixels=0)
-    recovered = log.open()
-    memory = Memory(settings.memory_budget_bytes, process)
-    hub = Hub(
-        "main",
-        log,
-        recovered,
-        recover(log, recovered),
-        memory,
-        settings,
-        process,
-        process.offload,
-        lambda: 0,
-    )
-    hub.start()
+    hub = Table(log, time, Settings(overview_bytes_per_second=RATE, budget_pixels=0)).hub
     line = Counter()
     watcher, painter = hub.join(line, b""), hub.join(Counter(), b"")
     for session in (watcher, painter):
