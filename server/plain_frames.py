@@ -1,7 +1,8 @@
-"""The short cut for the frames that nearly all are: short, whole, binary.
+"""The short cut for the frames that nearly all are: whole, binary, under 64 KiB.
 
 `websockets` reads every other frame, and judges every one that isn't as it should be. Thirty
-thousand cursors a second are the reason: a frame takes 1 us here and 7 us there.
+thousand cursors a second are the reason: a frame takes 1 us here, and there 7 us if it is short,
+15 if not.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,9 @@ _BINARY = 0x82
 """Final, binary."""
 _MASKED = 0x80
 _SIZE = 0x7F
-_SIZE_16, _SIZE_64 = 126, 127
-_HEAD = 6
-"""Two bytes and the mask."""
+_SIZE_16 = 126
+_HEAD, _HEAD_16, _HEAD_64 = 6, 8, 14
+"""Two bytes, the size unless it is in the second of them, and the mask."""
 
 
 class PlainFrames:
@@ -49,34 +50,35 @@ class PlainFrames:
             self._owed -= at
             self._other(data[:at])
         while at < size:
-            end = self._end(data, at)
-            if end is None:
+            head, end = _span(data, at)
+            if not head:
                 self._lost = True
                 self._other(data[at:])
                 return
             if (
                 end <= size
                 and data[at] == _BINARY
-                and end - at - _HEAD < _SIZE_16
+                and head - at <= _HEAD_16
                 and self._protocol.state is State.OPEN
                 and self._protocol.current_size is None  # not between two fragments
             ):
-                head = at + _HEAD
                 self._take(apply_mask(data[head:end], data[head - 4 : head]))
             else:
                 self._owed = max(0, end - size)
                 self._other(data[at:end])
             at = end
 
-    @staticmethod
-    def _end(data: bytes, at: int) -> int | None:
-        """Where the frame that begins at ``at`` ends, if its head says so."""
-        if at + 1 >= len(data) or not data[at + 1] & _MASKED:
-            return None
-        size = data[at + 1] & _SIZE
-        if size < _SIZE_16:
-            return at + _HEAD + size
-        width = 2 if size == _SIZE_16 else 8
-        if at + 2 + width > len(data):
-            return None
-        return at + _HEAD + width + int.from_bytes(data[at + 2 : at + 2 + width], "big")
+
+def _span(data: bytes, at: int) -> tuple[int, int]:
+    """Where the payload of the frame at ``at`` begins and ends, or (0, 0): its head isn't whole."""
+    if at + 1 >= len(data) or not data[at + 1] & _MASKED:
+        return 0, 0
+    size = data[at + 1] & _SIZE
+    if size < _SIZE_16:
+        head = at + _HEAD
+    else:
+        head = at + (_HEAD_16 if size == _SIZE_16 else _HEAD_64)
+        if head - 4 > len(data):
+            return 0, 0
+        size = int.from_bytes(data[at + 2 : head - 4], "big")
+    return head, head + size

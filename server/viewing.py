@@ -8,7 +8,7 @@
 A tile's subscribers are exactly the sessions that are live on it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -96,16 +96,11 @@ class Viewing:
         tiles, old = tile_range(wanted.level, wanted.box), view.tiles
         if old is not None:
             self._drop(session, old.keys_outside(tiles))
-        through = {key(wanted.level, tx, ty): known for tx, ty, known in wanted.known}
-        for tile in tiles.keys_outside(old):
-            held = through.get(tile)
-            if held is not None and self._unchanged(tile, held, seq):
-                self.live.add(tile, view.slot)
-            else:
-                view.stale.add(tile)
-                self.stale_pairs += 1
-                if held is not None and held <= seq and self._pyramid.is_dirty(tile):
-                    view.held[tile] = held
+        entered = tiles.keys_outside(old)
+        if wanted.known:
+            entered = self._enter_known(view, wanted, entered, seq)
+        view.stale.update(entered)
+        self.stale_pairs += len(entered)
         view.number, view.tiles, view.box = wanted.number, tiles, wanted.box
         view.reorder()
         self.areas.put(session.client, session, wanted.box)
@@ -140,7 +135,7 @@ class Viewing:
         view = session.view
         if not self.live.holds(tile, view.slot):
             return
-        self.live.remove(tile, view.slot)
+        self.live.remove((tile,), view.slot)
         view.stale.add(tile)
         view.reorder()
         self.stale_pairs += 1
@@ -158,27 +153,40 @@ class Viewing:
         if not view.stale:
             view.stale = set()  # a set that was large stays so, however little it holds
         self.stale_pairs -= 1
-        self.live.add(tile, view.slot)
+        self.live.add((tile,), view.slot)
 
     def leave(self, session: "Session") -> None:
         """The session ended: it leaves every set and index."""
         if session.view.tiles is not None:
-            self._drop(session, session.view.tiles.keys())
+            self._drop(session, list(session.view.tiles.keys()))
         if session.view.slot >= 0:
             self._leave_slot(session.view.slot)
         session.view = View()
         self.areas.drop(session.client)
 
-    def _drop(self, session: "Session", tiles: Iterable[int]) -> None:
+    def _drop(self, session: "Session", tiles: list[int]) -> None:
         """These tiles leave the viewport."""
         view = session.view
-        for tile in tiles:
-            if view.stale and tile in view.stale:
-                view.stale.remove(tile)
+        if view.stale:
+            gone = view.stale.intersection(tiles)
+            view.stale -= gone
+            for tile in gone:
                 view.held.pop(tile, None)
-                self.stale_pairs -= 1
-            else:
-                self.live.remove(tile, view.slot)
+            self.stale_pairs -= len(gone)
+            tiles = [tile for tile in tiles if tile not in gone]
+        self.live.remove(tiles, view.slot)
+
+    def _enter_known(self, view: View, wanted: "Wanted", entered: list[int], seq: int) -> list[int]:
+        """What the client holds as it is becomes live; the tiles that it has to be sent."""
+        level = wanted.level
+        through = {key(level, tx, ty): known for tx, ty, known in wanted.known if known <= seq}
+        held = {tile: through[tile] for tile in entered if tile in through}
+        live = self._pyramid.unchanged(held)
+        self.live.add(live, view.slot)
+        for tile in held.keys() - live:
+            if self._pyramid.is_dirty(tile):
+                view.held[tile] = held[tile]
+        return [tile for tile in entered if tile not in live]
 
     def _take_slot(self, session: "Session") -> int:
         if not self._free:
@@ -191,7 +199,3 @@ class Viewing:
     def _leave_slot(self, slot: int) -> None:
         self.slots[slot] = None
         heappush(self._free, slot)
-
-    def _unchanged(self, tile: int, held: int, seq: int) -> bool:
-        version = self._pyramid.version((tile,))
-        return version is not None and version <= held <= seq

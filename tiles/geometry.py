@@ -59,17 +59,16 @@ class TileRange(NamedTuple):
         level, left, top, right, bottom = self
         if other is None or other.level != level or not overlap(self[1:], other[1:]):
             return list(self.keys())
-        found: list[int] = []
-        before, after = min(right + 1, other.tx0), max(left, other.tx1 + 1)
-        row = key(level, 0, top)
-        for ty in range(top, bottom + 1):
-            if other.ty0 <= ty <= other.ty1:
-                found += range(row + left, row + before)
-                found += range(row + after, row + right + 1)
-            else:
-                found += range(row + left, row + right + 1)
-            row += 1 << _AXIS_BITS
-        return found
+        whole = range(left, right + 1)
+        beside = [*range(left, other.tx0), *range(max(left, other.tx1 + 1), right + 1)]
+        first, last = max(top, other.ty0), min(bottom, other.ty1)
+        parts = ((top, first, whole), (first, last + 1, beside), (last + 1, bottom + 1, whole))
+        return [
+            key(level, 0, row) + column
+            for begin, end, columns in parts
+            for row in range(begin, end)
+            for column in columns
+        ]
 
     def holds(self, tile: int) -> bool:
         """Whether the tile with this key is one of them."""

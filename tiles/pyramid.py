@@ -4,7 +4,7 @@ A change at level 0 marks its ancestors once; a marked tile is recomputed, from 
 only, when somebody asks for it. The other quadrants are the store's, if the tile isn't in memory.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -125,6 +125,25 @@ class Pyramid:
             if record.seq > latest:  # noqa: PLR1730  max() takes twice as long
                 latest = record.seq
         return latest if self._dirty.keys().isdisjoint(tiles) else None
+
+    def unchanged(self, held: Mapping[int, int]) -> set[int]:
+        """Of tiles, and the seq through which somebody holds each: those that are still so.
+
+        Without one that has to be fetched or computed to know it.
+        """
+        records, stored = self.residents.records, self.residents.stored
+        found = set()
+        for tile, seq in held.items():
+            record = records.get(tile)
+            if record is None:
+                if stored:
+                    continue
+            elif record.mask is not None or record.seq > seq:
+                continue
+            else:
+                record.used = True
+            found.add(tile)
+        return found - self._dirty.keys()
 
     def _bring(self, tile: int) -> None:
         missing: set[int] = set()

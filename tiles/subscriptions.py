@@ -31,31 +31,39 @@ class TileSubscribers:
         self.pairs = 0
         """Subscriber-tile pairs in all."""
 
-    def add(self, tile: int, subscriber: int) -> None:
-        """``subscriber``, which was not live on ``tile``, is so now."""
-        held = self._by_tile.get(tile, ())
-        if not isinstance(held, tuple):
-            self._by_tile[tile] = held | 1 << subscriber
-            self._forget(tile)
-        elif len(held) < _FEW:
-            self._by_tile[tile] = (*held, subscriber)
-        else:
-            self._by_tile[tile] = sum(1 << other for other in held) | 1 << subscriber
-        self.pairs += 1
+    def add(self, tiles: Iterable[int], subscriber: int) -> None:
+        """``subscriber``, which was live on none of ``tiles``, is so on each of them now."""
+        by_tile = self._by_tile
+        alone = (subscriber,)
+        for tile in tiles:
+            held = by_tile.get(tile)
+            self.pairs += 1
+            if held is None:
+                by_tile[tile] = alone
+            elif not isinstance(held, tuple):
+                by_tile[tile] = held | 1 << subscriber
+                self._forget(tile)
+            elif len(held) < _FEW:
+                by_tile[tile] = held + alone
+            else:
+                by_tile[tile] = sum(1 << other for other in held) | 1 << subscriber
 
-    def remove(self, tile: int, subscriber: int) -> None:
-        """``subscriber``, which was live on ``tile``, no longer is."""
-        held = self._by_tile[tile]
-        if not isinstance(held, tuple):
-            left = held ^ 1 << subscriber
-            few = left.bit_count() <= _FEW >> 1
-            self._by_tile[tile] = tuple(_unpack(left).tolist()) if few else left
-            self._forget(tile)
-        elif len(held) > 1:
-            self._by_tile[tile] = tuple(other for other in held if other != subscriber)
-        else:
-            del self._by_tile[tile]
-        self.pairs -= 1
+    def remove(self, tiles: Iterable[int], subscriber: int) -> None:
+        """``subscriber``, which was live on each of ``tiles``, is so on none of them now."""
+        by_tile = self._by_tile
+        for tile in tiles:
+            held = by_tile[tile]
+            self.pairs -= 1
+            if not isinstance(held, tuple):
+                left = held ^ 1 << subscriber
+                few = left.bit_count() <= _FEW >> 1
+                by_tile[tile] = tuple(_unpack(left).tolist()) if few else left
+                self._forget(tile)
+            elif len(held) > 1:
+                at = held.index(subscriber)
+                by_tile[tile] = held[:at] + held[at + 1 :]
+            else:
+                del by_tile[tile]
 
     def holds(self, tile: int, subscriber: int) -> bool:
         """Whether ``subscriber`` is live on ``tile``."""

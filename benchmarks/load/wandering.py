@@ -62,11 +62,14 @@ class Wanderer(Connection):
     def drift(self, width: int, height: int) -> None:
         """On in its direction; the canvas's edges send it back. It holds nothing it has left."""
         there = self._there
-        if not 0 <= there.x0 + self._dx <= width - 1 - (there.x1 - there.x0):
+        across, down = width - 1 - (there.x1 - there.x0), height - 1 - (there.y1 - there.y0)
+        if not 0 <= there.x0 + self._dx <= across:
             self._dx = -self._dx
-        if not 0 <= there.y0 + self._dy <= height - 1 - (there.y1 - there.y0):
+        if not 0 <= there.y0 + self._dy <= down:
             self._dy = -self._dy
-        self.look(self._moved(round(self._dx), round(self._dy)))
+        x0 = min(max(0, there.x0 + round(self._dx)), across)
+        y0 = min(max(0, there.y0 + round(self._dy)), down)
+        self.look(self._moved(x0 - there.x0, y0 - there.y0))
 
     def _moved(self, dx: int, dy: int) -> View:
         x0, y0, x1, y1, level = self._there

@@ -78,8 +78,7 @@ class _Crowd:
             tiles = tile_range(0, view)
             self._tiles.append(tiles)
             self._areas.put(number, number, view)
-            for tile in tiles.keys():
-                self._live.add(tile, number)
+            self._live.add(tiles.keys(), number)
 
     def by_sets(self, box: Rectangle) -> set[int]:
         """Whoever is live on one of the tiles."""

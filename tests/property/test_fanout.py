@@ -32,9 +32,9 @@ def test_tile_subscribers_against_a_set_of_pairs(toggles: list[tuple[int, int]])
     for tile, subscriber in toggles:
         assert live.holds(tile, subscriber) == ((tile, subscriber) in pairs)
         if (tile, subscriber) in pairs:
-            live.remove(tile, subscriber)
+            live.remove((tile,), subscriber)
         else:
-            live.add(tile, subscriber)
+            live.add((tile,), subscriber)
         pairs ^= {(tile, subscriber)}
         assert {int(who) for who in live.of(tile)} == {who for at, who in pairs if at == tile}
     assert live.pairs == len(pairs)
@@ -52,7 +52,7 @@ def test_audiences_against_plain_loops(
     live = TileSubscribers()
     pairs = set(toggles)
     for tile, subscriber in sorted(pairs):
-        live.add(tile, subscriber)
+        live.add((tile,), subscriber)
     pieces = [sorted(tiles) for tiles in touched]
     got = {
         slot: list(compress(range(len(pieces)), chosen))

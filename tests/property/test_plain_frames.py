@@ -12,7 +12,7 @@ from server.plain_frames import PlainFrames
 
 Seen = list[tuple[Opcode, bool, bytes]]
 
-sizes = st.one_of(st.integers(0, 130), st.just(66_000))
+sizes = st.one_of(st.integers(0, 130), st.just(1000), st.just(66_000))
 opcodes = st.sampled_from(
     [Opcode.BINARY, Opcode.BINARY, Opcode.BINARY, Opcode.TEXT, Opcode.CONT, Opcode.PING]
 )
@@ -48,7 +48,18 @@ def fed(protocol: ServerProtocol, data: bytes, seen: Seen) -> None:
 @given(
     st.lists(frames, max_size=8),
     st.lists(st.integers(0, 1000), max_size=6),
-    st.sampled_from([b"", b"\x82", b"\x82\x03abc", b"\xff\xff\xff\xff", b"\x82\xfe\x00"]),
+    st.sampled_from(
+        [
+            b"",
+            b"\x82",
+            b"\x82\x03abc",
+            b"\xff\xff\xff\xff",
+            b"\x82\xfe\x00",
+            b"\x82\xfe\x00\x03mask",
+            b"\x82\xfe\x00\x03maskabc",
+            b"\x82\xff" + b"\0" * 7 + b"\x03maskabc",
+        ]
+    ),
 )
 def test_the_short_cut_sees_what_websockets_sees(
     sent: list[Frame], cuts: list[int], ending: bytes

@@ -34,7 +34,7 @@ class LateViewing(Viewing):
     def subscribe(self) -> None:
         """Now it comes."""
         for session, tile in self.late:
-            self.live.add(tile, session.view.slot)
+            self.live.add((tile,), session.view.slot)
         self.late.clear()
 
     def _drop(self, session: Session, tiles: Iterable[int]) -> None:
