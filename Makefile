@@ -55,6 +55,10 @@ browser: chromium ## The browser's tests (ARGS likewise)
 $(STAGES): $(VENV)/.dev
 	@$(PY) -m scripts.gate $@ -- $(ARGS)
 
+.PHONY: test-long
+test-long: $(VENV)/.fuzz ## The long fault tests, hours; goes on where it was stopped (ARGS="kill" runs a row)
+	@$(PY) -m tests.faults $(ARGS)
+
 ## Measuring
 
 .PHONY: bench
@@ -100,6 +104,11 @@ $(VENV)/.dev: $(VENV)/.runtime locks/dev.txt
 $(VENV)/.bench: $(VENV)/.dev locks/bench.txt
 	@echo "Setting up $(VENV) for the benchmarks ..."
 	@$(PIP) --require-hashes -r locks/bench.txt
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.dev locks/fuzz.txt
+	@echo "Setting up $(VENV) for the long tests ..."
+	@$(PIP) --require-hashes -r locks/fuzz.txt
 	@touch $@
 
 .PHONY: chromium

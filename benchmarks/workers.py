@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,13 +21,16 @@ class WorkerError(Exception):
 
 
 class LoadProcess:
-    """Runs a module of :mod:`benchmarks.load` on the load's cores. ``nice`` yields to others."""
+    """Runs a module of :mod:`benchmarks.load` on the load's cores. ``nice`` yields to others.
 
-    def __init__(self, module: str, nice: int = 0) -> None:
+    ``under`` is a command that runs it, if it isn't run as it is.
+    """
+
+    def __init__(self, module: str, nice: int = 0, under: Sequence[str] = ()) -> None:
         self._name = module
         with bound_to(load_cores()):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"benchmarks.load.{module}"],
+                [*under, sys.executable, "-m", f"benchmarks.load.{module}"],
                 cwd=_ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -136,6 +136,10 @@ class Outbox:
             self._forget(entry)
             number += 1
         self._waiting = self._without_rejected()
+        # What was refused stays refused, whether or not the server still knows.
+        left = self._waiting[0].serial if self._waiting else self._last_serial + 1
+        self._durable_serial = left - 1
+        self._handled_serial = max(self._handled_serial, left - 1)
         self._first = handled + 1
         return [*events, self._acked(seq)]
 

@@ -4,6 +4,7 @@ A frame is one or more whole messages back to back; a message's length follows f
 the count at the end of its fixed part.
 """
 
+from collections.abc import Iterator
 from itertools import chain
 from struct import Struct
 from struct import error as StructError
@@ -124,28 +125,35 @@ def decode(frame: bytes, sender: Sender) -> list[Message]:
     return messages
 
 
-def decode_runs(frame: bytes, sender: Sender, run_min: int = 2) -> list[Message | PixelRun]:
-    """The same as :func:`decode`, but ``run_min`` or more consecutive PIXELs come as one run.
+def decode_runs(frame: bytes, sender: Sender) -> list[Message | PixelRun]:
+    """The same as :func:`decode`, but two or more consecutive PIXELs come as one run.
 
     Raises :class:`ProtocolError` as :func:`decode` does.
+    """
+    return list(decode_steps(frame, sender))
+
+
+def decode_steps(frame: bytes, sender: Sender) -> Iterator[Message | PixelRun]:
+    """What :func:`decode_runs` returns, one by one: a long frame takes milliseconds.
+
+    Raises :class:`ProtocolError` as :func:`decode` does, at any step; then what came before
+    doesn't count either.
     """
     if not frame:
         raise ProtocolError("the frame is empty")
     codecs = _BY_SENDER[sender]
-    messages: list[Message | PixelRun] = []
     at = 0
     while at < len(frame):
         if frame[at] == _PIXEL_TYPE:
             run = _pixels_from(frame, at)
-            if run >= run_min:
+            if run > 1:
                 end = at + run * PIXEL_BYTES
-                messages.append(PixelRun(frame[at:end]))
+                yield PixelRun(frame[at:end])
                 at = end
                 continue
         message, at = _decode_one(frame, at, codecs)
         if message is not None:
-            messages.append(message)
-    return messages
+            yield message
 
 
 def _pixels_from(frame: bytes, at: int) -> int:

@@ -102,7 +102,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class PresenceSet:
-    """The client's own name and colour; an empty name is anonymous and can't be followed."""
+    """The client's own name and colour; who has no visible name is anonymous, never followed."""
 
     r: int
     g: int

@@ -25,6 +25,7 @@ _SOURCES = {
     "build": ("--group", "build"),
     "node": ("--group", "node"),
     "bench": ("--group", "bench"),
+    "fuzz": ("--group", "fuzz"),
     "dev": ("pyproject.toml", "--group", "dev"),
 }
 

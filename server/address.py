@@ -1,6 +1,7 @@
 """Whose address a connection comes from, seen through trusted proxies only."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -10,6 +11,7 @@ from starlette.types import Scope
 Network = IPv4Network | IPv6Network
 _IPV6_PREFIX = 64
 _HASH_BYTES = 8
+_WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::\d*)?|([^:]*):\d*")
 
 
 def client_address(scope: Scope, trusted: Iterable[Network]) -> str:
@@ -24,7 +26,7 @@ def client_address(scope: Scope, trusted: Iterable[Network]) -> str:
     networks = tuple(trusted)
     hops = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
     while hops and any(address in network for network in networks):
-        hop = _parse(hops.pop().strip())
+        hop = _parse(_without_port(hops.pop().strip()))
         if hop is None:
             break
         address = hop
@@ -36,6 +38,12 @@ def client_address(scope: Scope, trusted: Iterable[Network]) -> str:
 def hash_address(address: str, salt: bytes) -> bytes:
     """What the log keeps of an address: equal for equal ones, of no use without ``salt``."""
     return hashlib.blake2b(address.encode(), digest_size=_HASH_BYTES, key=salt).digest()
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies name the port too: ``192.0.2.1:80``, ``[2001:db8::1]:80``."""
+    match = _WITH_PORT.fullmatch(hop)
+    return (match[1] or match[2] or "") if match else hop
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:

@@ -1,78 +1,17 @@
 """Whether a drawing message may be drawn: bounds, limits, role, palette, storage, budget."""
 
-import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from protocol.errors import RejectCode
-from protocol.messages import NO_LIMIT, Budget, Drawing, Patch
+from protocol.messages import Drawing, Patch
+from server.allowance import Allowance
 from server.roles import Role
 from tiles.log.base import CanvasInfo
 from tiles.pixel_run import Pixels
 from tiles.raster import DrawError, DrawLimits, Paint, check
-
-
-class OverBudget(DrawError):
-    """Too much for now; ``retry_ms`` says when it fits, 0 that it never will."""
-
-    def __init__(self, retry_ms: int) -> None:
-        super().__init__(RejectCode.RATE)
-        self.retry_ms = retry_ms
-
-
-class Rate(NamedTuple):
-    """A budget in pixels: at most ``burst`` at once, ``refill`` more a second; 0 is no limit."""
-
-    burst: int
-    refill: int
-
-
-class Bucket:
-    """A token bucket of pixels. ``now`` is in seconds of the scheduler's clock."""
-
-    def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
-        self._level = float(rate.burst)
-        self._at = now
-
-    @property
-    def unlimited(self) -> bool:
-        """Whether there is nothing to count."""
-        return self._rate.burst == 0 or self._rate.refill == 0
-
-    def require(self, pixels: int, now: float) -> None:
-        """Raise :class:`OverBudget` if that many can't be taken now."""
-        if self.unlimited:
-            return
-        if pixels > self._rate.burst:
-            raise OverBudget(retry_ms=0)
-        missing = pixels - self._refilled(now)
-        if missing > 0:
-            raise OverBudget(max(1, math.ceil(1000 * missing / self._rate.refill)))
-
-    def holds(self, pixels: int, now: float) -> bool:
-        """Whether that many can be taken now."""
-        return self.unlimited or pixels <= self._refilled(now)
-
-    def take(self, pixels: int, now: float) -> None:
-        """Take what :meth:`require` allowed."""
-        if not self.unlimited:
-            self._level = self._refilled(now) - pixels
-            self._at = now
-
-    def budget(self, now: float) -> Budget:
-        """Pixels left, and milliseconds until it is full."""
-        if self.unlimited:
-            return Budget(NO_LIMIT, 0)
-        level = self._refilled(now)
-        return Budget(int(level), math.ceil(1000 * (self._rate.burst - level) / self._rate.refill))
-
-    def _refilled(self, now: float) -> float:
-        # The clock is monotonic, but a bucket may be asked with a time just before its last one.
-        elapsed = max(0.0, now - self._at)
-        return min(float(self._rate.burst), self._level + elapsed * self._rate.refill)
 
 
 def pack_colours(colours: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:
@@ -95,7 +34,7 @@ class Admission:
         self._palette = None if info.palette is None else pack_colours(np.array(info.palette))
 
     def admit(
-        self, message: Drawing, role: Role, read_only: bool, bucket: Bucket, now: float
+        self, message: Drawing, role: Role, read_only: bool, allowance: Allowance, now: float
     ) -> int:
         """The message's cost in pixels, if it may be drawn as far as can be told without drawing.
 
@@ -112,11 +51,11 @@ class Admission:
             and pack_colours(np.array((message.r, message.g, message.b))) not in self._palette
         ):
             raise DrawError(RejectCode.NOT_IN_PALETTE)
-        bucket.require(pixels, now)
+        allowance.require(pixels, now)
         return pixels
 
     def admits_all(
-        self, pixels: Pixels, role: Role, read_only: bool, bucket: Bucket, now: float
+        self, pixels: Pixels, role: Role, read_only: bool, allowance: Allowance, now: float
     ) -> bool:
         """Whether every pixel of a run may be drawn, as :meth:`admit` would say of each."""
         _, _, right, bottom = pixels.bounds
@@ -126,7 +65,7 @@ class Admission:
             and role >= (Role.MODERATOR if self._info.frozen else Role.PAINTER)
             and not read_only
             and self._holds(pixels.colours)
-            and bucket.holds(len(pixels), now)
+            and allowance.holds(len(pixels), now)
         )
 
     def _holds(self, colours: npt.NDArray[Any]) -> bool:

@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import WebSocketRoute
@@ -14,9 +15,10 @@ from server import problems
 from server.canvases import Canvases
 from server.datafolder import DataFolder
 from server.door import Door
-from server.http import admin, facts, pages, reference, region, tilejson, tiles
+from server.http import admin, facts, metrics, pages, reference, region, tilejson, tiles
 from server.http.answer import Answer
 from server.http.context import Context
+from server.http.description import corrected
 from server.http.large_answer import Outgoing
 from server.http.middleware import CommonAnswers
 from server.http.regions import RegionImages
@@ -34,6 +36,7 @@ _OUTGOING_MAX_BYTES = 128 * 1024 * 1024
 _ROUTERS = (
     tiles.router,
     facts.router,
+    metrics.router,
     region.router,
     tilejson.router,
     admin.router,
@@ -47,7 +50,16 @@ class Application(FastAPI):
 
     def answer_at_once(self, scope: Scope) -> Answer | None:
         """What the routes would answer, if that is known (:mod:`server.http.tile_answers`)."""
-        return answer_at_once(self.context, scope)
+        answer = answer_at_once(self.context, scope)
+        if answer is not None:
+            self.context.answered(answer.status)
+        return answer
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the HTTP interface."""
+        if self.openapi_schema is None:
+            self.openapi_schema = corrected(super().openapi())
+        return self.openapi_schema
 
     @property
     def context(self) -> Context:
@@ -71,9 +83,9 @@ def create_app(settings: Settings) -> Application:
         lifespan=_lifespan,
     )
     app.state.settings = settings
-    app.state.context = _context(settings)
+    app.state.context = context = _context(settings)
     problems.install(app)
-    app.add_middleware(CommonAnswers, root_path=settings.root_path)
+    app.add_middleware(CommonAnswers, root_path=settings.root_path, answered=context.answered)
     app.router.routes.append(WebSocketRoute("/c/{canvas}/ws", _WebSockets(app), name="websocket"))
     for router in _ROUTERS:
         app.include_router(router)

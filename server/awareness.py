@@ -4,8 +4,7 @@ A session hears of at most ``max_cursors`` others: those whose viewport overlaps
 whose cursor is in it. Cursors go out in rounds; the dearer a round was, the later the next begins.
 """
 
-import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from protocol.codec import encode
 from protocol.messages import (
@@ -18,13 +17,11 @@ from protocol.messages import (
     Seen,
 )
 from protocol.session import State
-from server.line import Scheduler
 from server.session import Session
+from server.supervisor import Service
 from server.viewing import Viewing
 from tiles.geometry import overlap
 from tiles.subscriptions import Areas
-
-logger = logging.getLogger(__name__)
 
 ANONYMOUS = PresenceSet(128, 128, 128, "")
 """What is told of a client that has said nothing about itself."""
@@ -36,21 +33,28 @@ _REST = 18
 
 
 class Awareness:
-    """The awareness of one canvas; wakes each session that has something to be sent."""
+    """The awareness of one canvas; wakes each session that has something to be sent.
+
+    ``sessions`` are all that there are; the rounds are what ``service`` does.
+    """
 
     def __init__(
         self,
         viewing: Viewing,
-        scheduler: Scheduler,
+        sessions: Collection[Session],
+        service: Service,
         max_cursors: int,
         cursor_interval_s: float,
         linger_s: float,
+        presence_interval_s: float,
     ) -> None:
         self._viewing = viewing
-        self._scheduler = scheduler
+        self._sessions = sessions
+        self._service = service
         self._max_cursors = max_cursors
         self._interval_s = cursor_interval_s
         self._linger_s = linger_s
+        self._presence_interval_s = presence_interval_s
         self._roomy: Areas[Session] = Areas()
         """The viewports of those that hear of fewer others than they may."""
         self._moved: dict[Session, None] = {}
@@ -60,6 +64,8 @@ class Awareness:
         """Who has still to get some of them."""
         self._introduced: dict[Session, None] = {}
         """Who said something about itself that those who hear of it are still to be told."""
+        self._introduced_at: dict[Session, float] = {}
+        """When they were last told something of a session's own."""
         self._unreviewed: dict[Session, None] = {}
         self._leaving: dict[tuple[Session, Session], float] = {}
         """Pairs that hear of each other and don't overlap, and until when."""
@@ -70,6 +76,7 @@ class Awareness:
         self._steps: Iterator[None] = iter(())
         self._took = 0.0
         self._scheduled = False
+        service.on_restart(self._start_over)
 
     def move(self, session: Session, cursor: CursorMove) -> None:
         """A client's pointer moved; the latest place counts."""
@@ -130,6 +137,7 @@ class Awareness:
         self._moved.pop(session, None)
         self._moving.pop(session, None)
         self._introduced.pop(session, None)
+        self._introduced_at.pop(session, None)
         self._hearers.pop(session, None)
         self._unreviewed.pop(session, None)
         self._roomy.drop(session.client)
@@ -146,6 +154,7 @@ class Awareness:
             session in self._moved
             or session in self._moving
             or session in self._introduced
+            or session in self._introduced_at
             or session in self._hearers
             or session in self._unreviewed
             or session.client in self._roomy
@@ -156,29 +165,44 @@ class Awareness:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            wait = self._next_round - self._scheduler.time()
-            self._scheduler.call_later(max(0.0, wait), self._begin_round)
+            wait = self._next_round - self._service.time()
+            self._service.call_later(max(0.0, wait), self._begin_round)
+
+    def _start_over(self) -> None:
+        """It failed, wherever: everybody is told anew of all that they hear of."""
+        self._scheduled = False
+        self._steps = iter(())
+        self._moving.clear()
+        self._hearers.clear()
+        for session in self._sessions:
+            for heard in session.hears:
+                heard.heard_by.add(session)
+            if session.view.box is not None:
+                self._note_room(session)
+        self._leaving = {
+            pair: until for pair, until in self._leaving.items() if pair[1] in pair[0].hears
+        }
+        everybody = dict.fromkeys(self._sessions)
+        self._introduced |= {session: None for session in everybody if session.heard_by}
+        self._moved |= {session: None for session in everybody if session.cursor is not None}
+        self._unreviewed |= {session: None for session in everybody if session.view.box is not None}
+        self._schedule()
 
     def _begin_round(self) -> None:
-        self._began = self._scheduler.time()
+        self._began = self._service.time()
         self._took = 0.0
         self._steps = self._round(self._began)
         self._go_on()
 
     def _go_on(self) -> None:
         """Do as much of the round as fits in one turn of the loop."""
-        started = self._scheduler.time()
-        try:
-            for _ in self._steps:
-                if self._scheduler.time() - started > _TURN_MAX_S:
-                    self._took += self._scheduler.time() - started
-                    self._scheduler.call_soon(self._go_on)
-                    return
-        except Exception:
-            logger.exception("a round of cursors failed and is left at that")
-            self._moving.clear()
-            self._hearers.clear()
-        now = self._scheduler.time()
+        started = self._service.time()
+        for _ in self._steps:
+            if self._service.time() - started > _TURN_MAX_S:
+                self._took += self._service.time() - started
+                self._service.call_soon(self._go_on)
+                return
+        now = self._service.time()
         self._took += now - started
         self._next_round = max(self._began + self._interval_s, now + _REST * self._took)
         self._scheduled = False
@@ -197,13 +221,11 @@ class Awareness:
             pair, due = next(iter(self._leaving.items()))
             if due > now:
                 break
-            del self._leaving[pair]
             self._forget(*pair)
             yield
         introduced, self._introduced = self._introduced, {}
         while introduced:
-            about = introduced.popitem()[0]
-            self._tell(about.heard_by, about, PRESENCE_HERE)
+            self._tell_all(introduced.popitem()[0], now)
             yield
         moved, self._moved = self._moved, {}
         while moved:
@@ -213,6 +235,17 @@ class Awareness:
             self._deliver(self._hearers.popitem()[0], now)
             yield
         self._moving.clear()
+
+    def _tell_all(self, about: Session, now: float) -> None:
+        """Tell whoever hears of a session what it said last: now, or when it is time."""
+        if about.state is not State.OPEN:
+            return  # it left while others were told
+        told_at = self._introduced_at.get(about)
+        if told_at is not None and now - told_at < self._presence_interval_s:
+            self._introduced[about] = None
+        else:
+            self._introduced_at[about] = now
+            self._tell(about.heard_by, about, PRESENCE_HERE)
 
     def _collect(self, session: Session, now: float) -> None:
         """Note a cursor that moved, and who hears of it."""
@@ -285,11 +318,11 @@ class Awareness:
 
     def _forget(self, hearer: Session, heard: Session) -> None:
         """``hearer`` no longer hears of ``heard``; its place may go to another."""
-        self._leaving.pop((hearer, heard), None)
-        hearer.hears.discard(heard)
-        heard.heard_by.discard(hearer)
         hearer.outbox.cursors.pop(heard.client, None)
         self._tell((hearer,), heard, PRESENCE_GONE)
+        hearer.hears.discard(heard)
+        heard.heard_by.discard(hearer)
+        self._leaving.pop((hearer, heard), None)
         if len(hearer.hears) == self._max_cursors - 1:
             self._unreviewed[hearer] = None  # in a crowd another takes the place at once
             self._schedule()

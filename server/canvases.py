@@ -12,8 +12,10 @@ from server.image_import import Picture, draw_picture
 from server.memory import Memory
 from server.schemas import CanvasChange
 from server.settings import Settings
+from server.supervisor import Supervisor
 from server.threads import LoopOffload, run_in_daemon
-from tiles.log.base import CanvasInfo, Log, LogError, Recovered
+from server.turns import Turns
+from tiles.log.base import CanvasInfo, DamagedError, Log, LogError, Recovered
 from tiles.pyramid import Pyramid
 from tiles.recovery import recover
 
@@ -35,7 +37,10 @@ class Canvases:
         self._changing = asyncio.Lock()
         self._offload: LoopOffload | None = None
         self._reading: LoopOffload | None = None
-        self._memory: Memory | None = None
+        self.supervisor: Supervisor | None = None
+        """Of all background services, once the canvases are being opened."""
+        self.memory: Memory | None = None
+        self._turns: Turns | None = None
         self.ready = False
         """Whether every canvas is up, and none is on its way down."""
         self.stopping = False
@@ -62,7 +67,9 @@ class Canvases:
         loop = asyncio.get_running_loop()
         self._offload = LoopOffload(loop, _OFFLOAD_THREADS)
         self._reading = LoopOffload(loop, _READING_THREADS)
-        self._memory = Memory(settings.memory_budget_bytes, loop)
+        self.supervisor = Supervisor(loop)
+        self.memory = Memory(settings.memory_budget_bytes, self.supervisor)
+        self._turns = Turns(loop)
         try:
             if self.default not in self.folder.names():
                 info = CanvasInfo(settings.width, settings.height, settings.background)
@@ -114,7 +121,8 @@ class Canvases:
         try:
             recovered, pyramid = await run_in_daemon(lambda: _recover(log))
         except LogError as error:
-            raise DataFolderError(f"the canvas {name} can't be opened: {error}") from error
+            advice = "; `tilecast check` says more" if isinstance(error, DamagedError) else ""
+            raise DataFolderError(f"the canvas {name} can't be opened: {error}{advice}") from error
         if self.stopping:
             log.close(0)
             return
@@ -130,15 +138,18 @@ class Canvases:
             time.monotonic() - started,
         )
         assert self._offload is not None, "canvases are opened after open()"
-        assert self._memory is not None
+        assert self.memory is not None
+        assert self.supervisor is not None
+        assert self._turns is not None
         hub = Hub(
             name,
             log,
             recovered,
             pyramid,
-            self._memory,
+            self.memory,
+            self._turns,
             self._settings,
-            asyncio.get_running_loop(),
+            self.supervisor,
             self._offload,
             _now_ms,
             self._reading,

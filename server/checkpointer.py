@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from server.journal import Journal
-from server.line import Offload, Scheduler
+from server.line import Offload
 from server.paging import Paging
+from server.supervisor import Service
 from tiles.geometry import post_order
 from tiles.log.base import Log, SavedTile
 from tiles.payload import encode_payload
@@ -40,7 +41,11 @@ class _Copy(NamedTuple):
 
 
 class Checkpointer:
-    """Makes passes for one canvas; ``seq`` tells the canvas's present one."""
+    """Makes passes for one canvas, one every ``interval_s`` at least; ``seq`` tells its seq of now.
+
+    A pass that fails is dropped: every tile that it didn't save is still unsaved, and what its
+    checkpoints hold is told to the store with the last of them alone.
+    """
 
     def __init__(
         self,
@@ -48,20 +53,24 @@ class Checkpointer:
         log: Log,
         journal: Journal,
         paging: Paging,
-        scheduler: Scheduler,
+        service: Service,
         offload: Offload,
         seq: Callable[[], int],
         step_tiles: int,
+        interval_s: float,
     ) -> None:
         self._pyramid = pyramid
         self._residents = pyramid.residents
         self._log = log
         self._journal = journal
         self._paging = paging
-        self._scheduler = scheduler
+        self._service = service
         self._offload = offload
         self._seq = seq
         self._step_tiles = step_tiles
+        self._interval_s = interval_s
+        self.passes = 0
+        """How many came to their end."""
         self._through = 0
         self._tail_us = 0.0
         self._left: list[int] = []
@@ -69,10 +78,16 @@ class Checkpointer:
         self._asked_left = 0
         """How many were left when tiles were last fetched ahead."""
         self._unwritten = 0
+        self._asked = False
         self._running = False
         self._waiting = False
         """The pass is being laid out, a step compressed, or tiles for it are being fetched."""
         self._stopped = False
+        service.on_restart(self._start_over)
+
+    def start(self) -> None:
+        """Begin a pass whenever it is time."""
+        self._service.call_later(self._interval_s, self._on_time)
 
     def drawn(self, messages: int, *, pixels: bool) -> None:
         """So many messages of one session were ordered, all of them single pixels or not."""
@@ -81,7 +96,13 @@ class Checkpointer:
             self.run()
 
     def run(self) -> None:
-        """Begin a pass, unless one is under way, nothing changed, or storage fails."""
+        """Begin a pass soon, unless one is under way, nothing changed, or storage fails."""
+        if not (self._asked or self._running):
+            self._asked = True
+            self._service.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._asked = False
         if self._running or self._stopped or self._journal.read_only:
             return
         changed = {*self._residents.unsaved, *self._pyramid.dirty_tiles()}
@@ -90,11 +111,26 @@ class Checkpointer:
         self._running = self._waiting = True
         self._tail_us = 0.0
         self._through = self._seq()
-        self._offload(lambda: post_order(list(changed))[::-1], self._begin, self._fail)
+        own = self._service.own
+        self._offload(lambda: post_order(list(changed))[::-1], own(self._begin), own(_fail))
 
     def stop(self) -> None:
         """The log is about to be closed: save nothing more. The next start replays what is left."""
         self._stopped = True
+
+    def _on_time(self) -> None:
+        self.run()
+        self._service.call_later(self._interval_s, self._on_time)
+
+    def _start_over(self) -> None:
+        """It failed, wherever: the pass under way is dropped, the next one takes what is unsaved.
+
+        Of tiles that are still in the log's queue it won't hear when they are written.
+        """
+        self._left = []
+        self._asked = self._running = self._waiting = False
+        self._unwritten = 0
+        self.start()
 
     def _begin(self, left: list[int]) -> None:
         self._waiting = False
@@ -103,12 +139,6 @@ class Checkpointer:
         self._step()
 
     def _step(self) -> None:
-        try:
-            self._advance()
-        except Exception as error:  # else the pass would never end, and no other begin
-            self._fail(error)
-
-    def _advance(self) -> None:
         if self._stopped or self._waiting or self._unwritten >= _UNWRITTEN_MAX or not self._left:
             return
         missing: set[int] = set()
@@ -119,20 +149,23 @@ class Checkpointer:
             # What the copies hold must stand in the log's queue before they do.
             self._journal.submit()
             versions = [copy.version for copy in copies]
+            own = self._service.own
             self._offload(
-                lambda: _compress(copies), lambda rows: self._save(rows, versions), self._fail
+                lambda: _compress(copies),
+                own(lambda rows: self._save(rows, versions)),
+                own(_fail),
             )
         elif missing:
             self._waiting = True
-            self._paging.fetch(missing, self._go_on)
+            self._paging.fetch(missing, self._service.own(self._go_on))
         else:
-            self._scheduler.call_soon(self._step)
+            self._service.call_soon(self._step)
 
     def _take(self, missing: set[int]) -> list[_Copy]:
         """Copies of the next tiles, as many as are whole, for a millisecond."""
         copies: list[_Copy] = []
         left, residents = self._left, self._residents
-        end = self._scheduler.time() + _SLICE_S
+        end = self._service.time() + _SLICE_S
         while left and len(copies) < self._step_tiles:
             tile = left[-1]
             record = residents.records.get(tile)
@@ -146,7 +179,7 @@ class Checkpointer:
             if record is not None and record.unsaved:
                 content = record.payload or residents.pixels(tile).copy()
                 copies.append(_Copy(tile, record.seq, record.version, content))
-            if self._scheduler.time() > end:
+            if self._service.time() > end:
                 break
         return copies
 
@@ -167,10 +200,11 @@ class Checkpointer:
         if self._stopped:
             return
         self._unwritten += 1
+        written = self._service.own(lambda: self._written(rows, versions))
         self._log.checkpoint(
             rows,
             None if self._left else self._through,
-            lambda: _call(self._scheduler, lambda: self._written(rows, versions)),
+            lambda: _call(self._service, written),
         )
         self._step()
 
@@ -182,22 +216,22 @@ class Checkpointer:
             self._step()
         elif self._unwritten == 0:
             self._running = False
+            self.passes += 1
             if self._tail_us > TAIL_MAX_US:
                 self.run()
 
-    def _fail(self, error: Exception) -> None:
-        """Every tile that isn't written is still unsaved: the next pass takes it."""
-        self._left = []
-        self._running = self._waiting = False
-        raise error
+
+def _fail(error: Exception) -> None:
+    """A step failed in its thread: then the pass has."""
+    raise error
 
 
 def _nothing() -> None:
     """Nobody waits."""
 
 
-def _call(scheduler: Scheduler, callback: Callable[[], None]) -> None:
-    scheduler.call_soon_threadsafe(callback)
+def _call(service: Service, callback: Callable[..., None]) -> None:
+    service.call_soon_threadsafe(callback)
 
 
 def _compress(copies: Sequence[_Copy]) -> list[SavedTile]:

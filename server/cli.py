@@ -1,4 +1,4 @@
-"""The command line: ``tilecast serve``, ``tilecast canvas …``.
+"""The command line: ``tilecast serve``, ``canvas …``, ``check`` and ``backup``.
 
 Exit codes: 0 well, 1 failed, 2 wrong usage.
 """
@@ -8,10 +8,16 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from server import cli_canvas, cli_serve
+from server import cli_backup, cli_canvas, cli_check, cli_serve
 from server.settings import SettingsError
 
 _FAILED, _WRONG_USAGE = 1, 2
+_FAILURES = (
+    *cli_serve.FAILURES,
+    *cli_canvas.FAILURES,
+    *cli_check.FAILURES,
+    *cli_backup.FAILURES,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"tilecast: {error}", file=sys.stderr)
         return _WRONG_USAGE
-    except cli_serve.FAILURES + cli_canvas.FAILURES as error:
+    except _FAILURES as error:
         print(f"tilecast: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
@@ -40,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     cli_serve.add_command(commands)
     cli_canvas.add_commands(commands)
+    cli_check.add_command(commands)
+    cli_backup.add_command(commands)
     return parser
 
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,14 @@ class DataFolder:
             raise DataFolderError(
                 f"the data folder {self.path} can't be made: {error.strerror}"
             ) from None
+        self.hold()
+        self._clear_drafts()
+
+    def hold(self) -> None:
+        """Take the lock of a folder that is there, and change nothing in it.
+
+        Raises :class:`InUseError` if another process has it, :class:`DataFolderError` otherwise.
+        """
         try:
             self._lock.acquire()
         except LogError as error:
@@ -57,7 +65,6 @@ class DataFolder:
                     f"the data folder {self.path} is in use by another Tilecast"
                 ) from None
             raise DataFolderError(str(error)) from None
-        self._clear_drafts()
 
     def release(self) -> None:
         """Give the lock back."""
@@ -80,9 +87,22 @@ class DataFolder:
         found = (file.name.removesuffix(_SUFFIX) for file in self.path.glob(f"*{_SUFFIX}"))
         return sorted(name for name in found if CANVAS_NAME.fullmatch(name))
 
+    def chosen(self, names: Sequence[str] | None) -> list[str]:
+        """The canvases of these names, or all; each is there. Raises :class:`DataFolderError`."""
+        if not self.path.is_dir():
+            raise DataFolderError(f"there is no data folder at {self.path}")
+        there = self.names()
+        for name in names or ():
+            if name not in there:
+                raise DataFolderError(f"there is no canvas {name} in {self.path}")
+        chosen = list(dict.fromkeys(names)) if names else there
+        if not chosen:
+            raise DataFolderError(f"there is no canvas in {self.path}")
+        return chosen
+
     def log(self, name: str, commit_interval_s: float = 0.0) -> SqliteLog:
         """The log of a canvas, not yet open."""
-        return SqliteLog(self._file(name), commit_interval_s=commit_interval_s)
+        return SqliteLog(self.file(name), commit_interval_s=commit_interval_s)
 
     def create(
         self, name: str, info: CanvasInfo, fill: Callable[[SqliteLog], None] | None = None
@@ -92,7 +112,7 @@ class DataFolder:
         So a canvas is there whole or not at all. Raises :class:`ExistsError`,
         :class:`DataFolderError`, and what ``fill`` raises.
         """
-        file = self._file(name)
+        file = self.file(name)
         if file.exists():
             raise ExistsError(f"there is a canvas {name} already")
         draft = self.path / f".draft-{secrets.token_hex(8)}" / file.name
@@ -116,11 +136,13 @@ class DataFolder:
         try:
             if not file.exists():
                 write_private(file, secrets.token_bytes(_SALT_BYTES))
+                sync_folder(self.path)  # what is hashed with it goes into logs that are durable
             return file.read_bytes()[:_SALT_BYTES]
         except OSError as error:
             raise DataFolderError(f"{file}: {error.strerror}") from None
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """Where a canvas is kept, or would be."""
         return self.path / f"{name}{_SUFFIX}"
 
     def _clear_drafts(self) -> None:

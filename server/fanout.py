@@ -11,12 +11,14 @@ from itertools import chain, compress
 from typing import TYPE_CHECKING
 
 from protocol.codec import encode
+from protocol.errors import CloseCode
 from protocol.messages import Clock
 from protocol.session import State
 from server.audience import audiences
 from server.feed import Feed
 from server.session import Session, Wanted
 from server.snapshotting import Snapshotting
+from server.supervisor import Service
 
 if TYPE_CHECKING:
     from server.hub import Hub
@@ -34,12 +36,21 @@ _CHECK_EVERY = 32
 
 
 class Fanout:
-    """Delivers for one hub. ``submit`` hands the log what was ordered, before anybody sees it."""
+    """Delivers for one hub. ``submit`` hands the log what was ordered, before anybody sees it.
+
+    The flushes are what ``service`` does. Where one fails for one session, that session's tiles go
+    afresh; where it fails for all, everybody's do.
+    """
 
     def __init__(
-        self, hub: "Hub", submit: Callable[[], None], view_changed: Callable[[Session], None]
+        self,
+        hub: "Hub",
+        service: Service,
+        submit: Callable[[], None],
+        view_changed: Callable[[Session], None],
     ) -> None:
         self._hub = hub
+        self._service = service
         self._submit = submit
         self._view_changed = view_changed
         self._feed = Feed()
@@ -50,6 +61,12 @@ class Fanout:
         """A flush is about to come, or what it wrote is being sent."""
         self._wanted = False
         self._next_flush = 0.0
+        self.flushes = 0
+        self.flush_s = 0.0
+        """Time that they took in all."""
+        self.sent_bytes = 0
+        """Written to sessions by them."""
+        service.on_restart(self._start_all_over)
 
     def add(self, tiles: Sequence[int], data: bytes) -> None:
         """An encoded drawing message was ordered, and touches these level-0 tiles."""
@@ -82,27 +99,23 @@ class Fanout:
         if self._busy:
             return
         self._busy = True
-        wait = self._next_flush - self._hub.scheduler.time()
+        wait = self._next_flush - self._service.time()
         if wait > 0:
-            self._hub.scheduler.call_later(wait, self._flush_on_time)
+            self._service.call_later(wait, self._flush_on_time)
         else:
-            self._hub.scheduler.call_soon(self._flush_on_time)
+            self._service.call_soon(self._flush_on_time)
 
     def _flush_on_time(self) -> None:
         self._wanted = False
-        started = self._hub.scheduler.time()
-        try:
-            self.flush()
-        except Exception:
-            logger.exception("canvas %s: a flush failed; all tiles go afresh", self._hub.name)
-            for session in list(self._hub.sessions):
-                self._start_over(session)
-        finally:
-            # The loop hands what was written to the system at the end of its turn.
-            self._hub.scheduler.call_soon(self._flushed, started)
+        started = self._service.time()
+        self.flush()
+        # The loop hands what was written to the system at the end of its turn.
+        self._service.call_soon(self._flushed, started)
 
     def _flushed(self, started: float) -> None:
-        ended = self._hub.scheduler.time()
+        ended = self._service.time()
+        self.flushes += 1
+        self.flush_s += ended - started
         ceiling = self._hub.settings.flush_ceiling_ms / 1000
         self._next_flush = ended + min(ended - started, ceiling)
         self._busy = False
@@ -118,7 +131,7 @@ class Fanout:
 
     def _write_due(self) -> None:
         """Write to those that have something coming; whom there is no time for comes next."""
-        deadline = self._hub.scheduler.time() + _SLICE_S
+        deadline = self._service.time() + _SLICE_S
         due, self._due = self._due, {}
         while due:
             session = next(iter(due))
@@ -127,36 +140,50 @@ class Fanout:
                 try:
                     self._write(session, deadline)
                 except Exception:
-                    logger.exception("a session could not be written to; its tiles go afresh")
-                    self._start_over(session)
-            if self._hub.scheduler.time() > deadline:
+                    self._failed(session)
+            if self._service.time() > deadline:
                 break
         if due:
             self._due = due | self._due
             self._schedule()
 
     def _change_views(self) -> None:
-        deadline = self._hub.scheduler.time() + _SLICE_S
+        deadline = self._service.time() + _SLICE_S
         waiting, self._looking = self._looking, {}
         while waiting:
             session = next(iter(waiting))
             del waiting[session]
             if session.outbox.behind and session.outbox.drawing:
-                self._start_over(session)  # the drawing would hold this up for as long as it is
+                # The drawing would hold this up for as long as it is.
+                self._hub.viewing.renew(session, None)
+                self._start_over(session)
             if session.outbox.drawing:
                 self._looking[session] = None  # it was for the viewport that it still has
                 continue
-            assert session.wanted is not None, "a session that looks wants a view"
-            self._hub.viewing.change(session, session.wanted, self._hub.seq)
-            session.wanted = None
-            session.answering = True
-            self._view_changed(session)
-            self.due(session)
-            if self._hub.scheduler.time() > deadline:
+            try:
+                self._change_view(session)
+            except Exception:
+                logger.exception("a viewport could not be changed")
+                session.end(CloseCode.TRY_LATER, "the server failed at a VIEWPORT")
+            if self._service.time() > deadline:
                 break
         if waiting or self._looking:
             self._looking = waiting | self._looking
             self._schedule()
+
+    def _change_view(self, session: Session) -> None:
+        viewing, wanted = self._hub.viewing, session.wanted
+        assert wanted is not None, "a session that looks wants a view"
+        try:
+            viewing.change(session, wanted, self._hub.seq)
+        except Exception:
+            logger.exception("a viewport could not be changed; all of it goes afresh")
+            viewing.renew(session, wanted)
+            viewing.change(session, wanted._replace(known=()), self._hub.seq)
+        session.answering = True
+        self._view_changed(session)
+        session.wanted = None
+        self.due(session)
 
     def _distribute(self) -> None:
         """Send to each session what touches its live tiles; who gets the same shares the bytes."""
@@ -164,7 +191,7 @@ class Fanout:
         if not pieces:
             return
         viewing, due = self._hub.viewing, self._due
-        now = self._hub.scheduler.time()
+        now = self._service.time()
         written, hurried = 0, False
         touched = [tiles for tiles, _ in pieces]
         parts = [data for _, data in pieces]
@@ -173,6 +200,7 @@ class Fanout:
             drawing = b"".join(compress(parts, chosen))
             large = len(drawing) > _SHARED_MAX_BYTES
             shared: dict[int, tuple[Clock, bytes]] = {}
+            before, frame = written, b""
             for slot in slots:
                 session = viewing.slots[slot]
                 assert session is not None, "who is live on a tile has a slot"
@@ -191,17 +219,19 @@ class Fanout:
                     continue
                 written += 1
                 if not written % _CHECK_EVERY:
-                    hurried = self._hub.scheduler.time() > now + _DRAWING_S
+                    hurried = self._service.time() > now + _DRAWING_S
                 told = shared.get(view.number)
                 if told is None:
                     clock, ending = self._clock(view.number, clocks)
                     told = shared[view.number] = clock, session.line.frame(drawing + ending)
-                outbox.clock, outbox.clock_at = told[0], now
+                clock, frame = told
                 try:
-                    session.line.write(told[1])
+                    session.line.write(frame)
                 except Exception:
-                    logger.exception("a session could not be written to; its tiles go afresh")
-                    self._start_over(session)
+                    self._failed(session)
+                else:
+                    outbox.clock, outbox.clock_at = clock, now
+            self.sent_bytes += (written - before) * len(frame)  # each is as long as the last
 
     def _clock(self, view: int, known: dict[int, tuple[Clock, bytes]]) -> tuple[Clock, bytes]:
         """The CLOCK of this flush for a viewport of that number, made once."""
@@ -217,22 +247,48 @@ class Fanout:
         if self._snapshotting.answered(session) and (tiles or session.answering):
             session.answering = False
             outbox.clock_due = True
+        clock = outbox.clock
         if outbox.drawing or outbox.clock_due:
             outbox.clock_due = True
             if view.in_step and not session.answering:
-                outbox.clock = Clock(view.number, self._hub.seq)
+                clock = Clock(view.number, self._hub.seq)
         assert session.identity is not None, "an open session has said HELLO"
         outbox.ack = session.identity.ack()
         if outbox.budget_due:
             outbox.budget_due = False
-            outbox.budget = session.identity.bucket.budget(self._hub.scheduler.time())
-        outbox.write(tiles, self._hub.scheduler.time())
+            outbox.budget = session.identity.allowance.budget(self._service.time())
+        self.sent_bytes += outbox.write(tiles, clock, self._service.time())
         if view.stale and not outbox.behind and not self._snapshotting.waits(session):
             self.due(session)
 
+    def _failed(self, session: Session) -> None:
+        """A session could not be written to: every tile of its viewport goes afresh."""
+        logger.exception("a session could not be written to; its tiles go afresh")
+        try:
+            self._hub.viewing.renew(session, None)
+        except Exception:
+            logger.exception("its tiles can't go afresh")
+            session.end(CloseCode.TRY_LATER, "the server failed at a write")
+            return
+        self._start_over(session)
+
     def _start_over(self, session: Session) -> None:
-        """Something failed: send every tile of the session's viewport afresh."""
+        """Every tile of the session's viewport is stale."""
         session.outbox.drawing.clear()
-        self._hub.viewing.owe_all(session)
+        session.answering = session.view.tiles is not None
         if session.state is State.OPEN:
             self.due(session)
+
+    def _start_all_over(self) -> None:
+        """It failed, wherever: everybody's tiles go afresh, and hold what nobody was sent."""
+        self._busy = False
+        self._feed = Feed()
+        self._snapshotting = Snapshotting(self._hub)
+        self._hub.viewing.renew_all(self._hub.sessions)
+        self._due.clear()
+        self._looking.clear()
+        for session in self._hub.sessions:
+            self._start_over(session)
+            if session.wanted is not None:
+                self._looking[session] = None
+        self._schedule()

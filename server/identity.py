@@ -3,6 +3,7 @@
 import secrets
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from protocol.errors import RejectCode
@@ -10,8 +11,13 @@ from protocol.messages import SESSION_BYTES, Ack
 from tiles.log.base import REJECTIONS_KEPT, SessionCount
 
 if TYPE_CHECKING:
-    from server.admission import Bucket
+    from server.allowance import Allowance
+    from server.paces import Paces
     from server.session import Session
+
+_AWAY_MAX = 20_000
+"""Identities of nobody who is connected; the ones that left first are left to the log."""
+_SWEPT_AT_ONCE = 4096
 
 
 class Identity:
@@ -22,11 +28,17 @@ class Identity:
     """
 
     def __init__(
-        self, id: bytes, client: int, bucket: "Bucket", count: SessionCount | None
+        self,
+        id: bytes,
+        client: int,
+        allowance: "Allowance",
+        paces: "Paces",
+        count: SessionCount | None,
     ) -> None:
         self.id = id
         self.client = client
-        self.bucket = bucket
+        self.allowance = allowance
+        self.paces = paces
         self.handled = self.durable = count.handled if count else 0
         self.handled_seq = 0
         self.rejected = deque(count.rejected if count else (), maxlen=REJECTIONS_KEPT)
@@ -49,12 +61,18 @@ class Identity:
 
 
 class Identities:
-    """The identities in memory; those that are away for long are left to the log."""
+    """The identities in memory; those that are away for long are left to the log.
 
-    def __init__(self, keep_s: float) -> None:
+    However many sessions come and go, at most ``away_max`` are kept of those that went.
+    """
+
+    def __init__(self, keep_s: float, away_max: int = _AWAY_MAX) -> None:
         self._keep_s = keep_s
+        self._away_max = away_max
         self._by_id: dict[bytes, Identity] = {}
         self._by_client: dict[int, Identity] = {}
+        self._away: dict[Identity, None] = {}
+        """Those that nobody is connected as, who left first first."""
         self._next_client = 1
 
     def __len__(self) -> int:
@@ -71,24 +89,40 @@ class Identities:
         """The identity that others know by that number."""
         return self._by_client.get(client)
 
-    def create(self, bucket: "Bucket", count: SessionCount | None = None) -> Identity:
+    def create(
+        self, allowance: "Allowance", paces: "Paces", count: SessionCount | None = None
+    ) -> Identity:
         """A new identity, or the one that the log remembers as ``count``."""
         id = count.session if count else secrets.token_bytes(SESSION_BYTES)
-        identity = Identity(id, self._next_client, bucket, count)
+        identity = Identity(id, self._next_client, allowance, paces, count)
         self._next_client += 1
         self._by_id[id] = identity
         self._by_client[identity.client] = identity
         return identity
 
+    def came(self, identity: Identity) -> None:
+        """Somebody is connected as it, or about to be."""
+        self._away.pop(identity, None)
+
+    def went(self, identity: Identity, now: float) -> None:
+        """A connection as it ended."""
+        if identity.connection is None and identity.waiting is None:
+            identity.detached_at = now
+            self._away.pop(identity, None)
+            self._away[identity] = None
+
     def sweep(self, now: float) -> None:
-        """Drop those that have been away for ``keep_s`` and have nothing on its way to the log."""
-        for identity in [
-            identity
-            for identity in self._by_id.values()
-            if identity.connection is None
-            and identity.waiting is None
-            and identity.durable == identity.handled
-            and now - identity.detached_at > self._keep_s
-        ]:
-            del self._by_id[identity.id]
-            del self._by_client[identity.client]
+        """Drop those that have been away for ``keep_s``, or are too many.
+
+        What has something on its way to the log stays until that has come there.
+        """
+        for identity in list(islice(self._away, _SWEPT_AT_ONCE)):
+            too_many = len(self._away) > self._away_max
+            if not too_many and now - identity.detached_at <= self._keep_s:
+                break
+            del self._away[identity]
+            if identity.durable == identity.handled:
+                del self._by_id[identity.id]
+                del self._by_client[identity.client]
+            else:
+                self._away[identity] = None

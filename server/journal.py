@@ -7,15 +7,25 @@ entry a session, and go out with the first commit after.
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 from server.identity import Identity
-from server.line import Scheduler
+from server.supervisor import Service, Watched
 from tiles.geometry import Rectangle, union
 from tiles.log.base import COMMITS_WAITING_MAX, Author, Batch, Commit, Log
 
 logger = logging.getLogger(__name__)
 
 _COMMITS_MAX = COMMITS_WAITING_MAX // 2
+_HAND_OVER_AGAIN_S = 0.5
+"""Time until a commit that the log wouldn't take is handed to it again."""
+
+
+class Waiting(NamedTuple):
+    """Commits that the log has, and the bytes of drawing in them and in the next."""
+
+    commits: int
+    bytes: int
 
 
 class _Run:
@@ -36,7 +46,8 @@ class _Run:
 class Journal:
     """Groups what one flush drew into a commit, and keeps track of what is durable.
 
-    ``on_durable`` is called on the loop with the identities whose ``durable`` advanced.
+    ``on_durable`` is called on the loop with the identities whose ``durable`` advanced. ``service``
+    is what it does by itself, ``writer`` the log's thread, as others see it.
     """
 
     def __init__(
@@ -47,7 +58,11 @@ class Journal:
         max_bytes: int,
         on_durable: Callable[[list[Identity]], None],
         on_trouble: Callable[[Exception | None], None],
+        service: Service,
+        writer: Watched,
     ) -> None:
+        self._service = service
+        self._writer = writer
         self._log = log
         self._now_ms = now_ms
         self._max_bytes = max_bytes
@@ -60,7 +75,27 @@ class Journal:
         self._bytes = 0
         self._seq = seq
         self.durable_seq = seq
-        self.trouble: Exception | None = None
+        self._advanced: dict[Identity, None] = {}
+        """Whose ``durable`` advanced, and who weren't told yet."""
+        self._failure: Exception | None = None
+        """What the log's thread says."""
+        self._refusal: Exception | None = None
+        """What the log says to a commit that it doesn't take."""
+        self._told = False
+        """Whether trouble is what was told last."""
+        self._heard: deque[int | Exception | None] = deque()
+        """What the log said and was not dealt with: a ticket, or how it is."""
+        service.on_restart(self._start_over)
+
+    @property
+    def trouble(self) -> Exception | None:
+        """What is wrong with storage."""
+        return self._failure or self._refusal
+
+    @property
+    def waiting(self) -> Waiting:
+        """What isn't durable yet."""
+        return Waiting(len(self._under_way), self._bytes)
 
     @property
     def read_only(self) -> bool:
@@ -98,8 +133,22 @@ class Journal:
 
     def submit(self) -> None:
         """Hand over what was collected as one commit."""
-        if not self._counted or (self.read_only and not self._runs):
+        if not self._counted or self._refusal is not None or (self.read_only and not self._runs):
             return
+        try:
+            self._hand_over()
+        except Exception:
+            logger.exception("the log didn't take a commit")
+            try:
+                self._hand_over()  # before anybody sees what is in it, unless that can't be
+            except Exception as error:
+                logger.exception("the log takes no commits")
+                self._refusal = error
+                self._service.call_soon(self._tell)
+                self._service.call_later(_HAND_OVER_AGAIN_S, self._hand_over_again)
+
+    def _hand_over(self) -> None:
+        """Give the log a commit. Whatever is raised, all of it stays here, in its order."""
         now_ms = self._now_ms()
         batches = [
             Batch(run.first_seq, run.last_seq, run.author, now_ms, run.box, bytes(run.data))
@@ -107,48 +156,92 @@ class Journal:
         ]
         reached = [(identity, identity.handled) for identity in self._counted]
         counts = [identity.count(now_ms) for identity in self._counted]
-        self._ticket += 1
         size = sum(len(batch.messages) for batch in batches)
+        self._log.append(Commit(self._ticket + 1, batches, counts))
+        self._ticket += 1
         self._under_way.append((self._ticket, self._seq, size, reached))
         self._runs = []
         self._counted = {}
-        self._log.append(Commit(self._ticket, batches, counts))
 
-    def durable(self, ticket: int) -> None:
-        """The log says that every commit up to ``ticket`` is durable."""
-        advanced: dict[Identity, None] = {}
+    def _hand_over_again(self) -> None:
+        if self._refusal is None:
+            return
+        try:
+            self._hand_over()
+        except Exception as error:
+            self._refusal = error
+            self._service.call_later(_HAND_OVER_AGAIN_S, self._hand_over_again)
+        else:
+            logger.warning("the log takes commits again")
+            self._refusal = None
+            self._tell()
+
+    def hear(self, said: int | Exception | None) -> None:
+        """From the log's thread: a durable ticket, or that storage fails, or is well again."""
+        self._heard.append(said)
+        self._service.call_soon_threadsafe(self._listen)
+
+    def _listen(self) -> None:
+        """Deal with all that was heard."""
+        while self._heard:
+            said = self._heard[0]
+            if isinstance(said, int):
+                self._durable(said)
+            else:
+                self._troubled(said)
+            self._heard.popleft()
+        self._tell_durable()
+        self.submit()
+        self._tell()
+
+    def _durable(self, ticket: int) -> None:
+        """Every commit up to ``ticket`` is durable."""
         while self._under_way and self._under_way[0][0] <= ticket:
-            _, self.durable_seq, size, reached = self._under_way.popleft()
-            self._bytes -= size
+            _, self.durable_seq, size, reached = self._under_way[0]
             for identity, handled in reached:
                 identity.durable = max(identity.durable, handled)
-                advanced[identity] = None
-        self._on_durable(list(advanced))
-        self.submit()
+                self._advanced[identity] = None
+            self._under_way.popleft()
+            self._bytes -= size
 
-    def troubled(self, error: Exception | None) -> None:
-        """The log says that storage fails, or (``None``) that it is well again."""
+    def _troubled(self, error: Exception | None) -> None:
+        """Storage fails, or (``None``) is well again."""
         if error is not None:
             logger.error("storage fails: %s", error)
-        elif self.trouble is not None:
+        elif self._failure is not None:
             logger.warning("storage is well again")
-        self.trouble = error
-        self._on_trouble(error)
-        if error is None:
-            self.submit()
+            self._writer.restarts += 1
+        self._failure = error
+        self._writer.up = error is None
+
+    def _tell_durable(self) -> None:
+        self._on_durable(list(self._advanced))
+        self._advanced.clear()
+
+    def _tell(self) -> None:
+        """Say that trouble began or ended, unless that is what was said last."""
+        trouble = self.trouble
+        if (trouble is not None) != self._told:
+            self._on_trouble(trouble)
+            self._told = trouble is not None
+
+    def _start_over(self) -> None:
+        """It failed, wherever; what was heard and not dealt with is still there."""
+        if self._refusal is not None:
+            self._service.call_later(_HAND_OVER_AGAIN_S, self._hand_over_again)
+        self._listen()
 
 
 class JournalListener:
     """Brings what the log says from its thread to the loop's."""
 
-    def __init__(self, scheduler: Scheduler, journal: Journal) -> None:
-        self._scheduler = scheduler
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
     def durable(self, ticket: int) -> None:
         """See :meth:`tiles.log.base.Listener.durable`."""
-        self._scheduler.call_soon_threadsafe(self._journal.durable, ticket)
+        self._journal.hear(ticket)
 
     def trouble(self, error: Exception | None) -> None:
         """See :meth:`tiles.log.base.Listener.trouble`."""
-        self._scheduler.call_soon_threadsafe(self._journal.troubled, error)
+        self._journal.hear(error)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from server.line import Scheduler
+from server.supervisor import Supervisor
 from tiles.residency import Ledger, Residents
 
 _LOOKS = 256
@@ -31,10 +31,11 @@ class Memory(Ledger):
     where they are; over three quarters memory is :attr:`tight`.
     """
 
-    def __init__(self, budget_bytes: int, scheduler: Scheduler) -> None:
+    def __init__(self, budget_bytes: int, supervisor: Supervisor) -> None:
         super().__init__()
         self.budget_bytes = budget_bytes
-        self._scheduler = scheduler
+        self._service = supervisor.service("memory")
+        self._service.on_restart(self._start_over)
         self._members: list[Member] = []
         self._evicting = False
         self._saving = False
@@ -67,7 +68,7 @@ class Memory(Ledger):
         self.used_bytes += size
         if self.used_bytes > self.budget_bytes and not self._evicting and self._members:
             self._evicting = True
-            self._scheduler.call_soon(self._evict)
+            self._service.call_soon(self._evict)
 
     def owe(self, size: int) -> None:
         """See :meth:`tiles.residency.Ledger.owe`."""
@@ -77,11 +78,19 @@ class Memory(Ledger):
         elif self._was_tight:
             self._was_tight = False
             for member in self._members:
-                self._scheduler.call_soon(member.relaxed)
+                self._service.call_soon(member.relaxed)
         if self.save_due and not self._saving and self._members:
             self._saving = True
-            self._scheduler.call_soon(self._save)
-            self._scheduler.call_soon(self._compact)
+            self._service.call_soon(self._save)
+            self._service.call_soon(self._compact)
+
+    def _start_over(self) -> None:
+        """It failed, wherever: look at all of it afresh. Whoever waits may have missed its turn."""
+        self._evicting = self._saving = False
+        for member in self._members:
+            self._service.call_soon(member.relaxed)
+        self.grow(0)
+        self.owe(0)
 
     def _evict(self) -> None:
         # A little more than what is over, so that not every tile that comes is a reason to look.
@@ -92,16 +101,16 @@ class Memory(Ledger):
         largest = max(self._members, key=lambda member: member.residents.clean_tiles)
         if largest.residents.clean_tiles > 0:
             largest.residents.evict(_LOOKS, excess)
-            self._scheduler.call_soon(self._evict)
+            self._service.call_soon(self._evict)
         else:
-            self._scheduler.call_later(_AGAIN_S, self._evict)
+            self._service.call_later(_AGAIN_S, self._evict)
 
     def _compact(self) -> None:
         if not self._saving or not self._members:
             return
         fullest = max(self._members, key=lambda member: len(member.residents.unsaved))
         fullest.residents.compact(_LOOKS, _COMPRESSED)
-        self._scheduler.call_later(_COMPACT_EVERY_S, self._compact)
+        self._service.call_later(_COMPACT_EVERY_S, self._compact)
 
     def _save(self) -> None:
         if not self.save_due or not self._members:
@@ -109,4 +118,4 @@ class Memory(Ledger):
             return
         for member in self._members:
             member.save()
-        self._scheduler.call_later(_AGAIN_S, self._save)
+        self._service.call_later(_AGAIN_S, self._save)

@@ -10,12 +10,14 @@ from protocol.codec import encode
 from protocol.errors import RejectCode
 from protocol.messages import PIXEL_BYTES, Drawing, PixelRun, Reject
 from protocol.session import State
-from server.admission import Admission, OverBudget
+from server.admission import Admission
+from server.allowance import OverBudget
 from server.checkpointer import Checkpointer
 from server.fanout import Fanout
 from server.journal import Journal
 from server.line import Offload
 from server.memory import Memory
+from server.rasterising import Job, Rasterising
 from server.session import Session
 from tiles.geometry import Rectangle
 from tiles.pixel_run import Pixels
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OFFLOAD_PIXELS = 65_536
+_OFFLOAD_PIXELS = 4096
+"""What costs more is rasterised in a thread: up to there it takes a millisecond or two."""
+_PREPARED_TILES = 64
+"""Tiles that are made ready to be painted at a time, for a message that touches more: 1 ms."""
 
 
 class Ordering:
@@ -48,17 +53,18 @@ class Ordering:
         self._checkpointer = checkpointer
         self._fanout = fanout
         self._memory = memory
-        self._offload = offload
+        self._rasterising = Rasterising(hub.scheduler, offload)
         self._held: dict[Session, None] = {}
         """Sessions that drew while memory was tight: they go on when it no longer is."""
 
     def leave(self, session: Session) -> None:
         """The session ended."""
         self._held.pop(session, None)
+        self._rasterising.leave(session)
 
     def holds(self, session: Session) -> bool:
         """Whether a session is still waited for: for recounts."""
-        return session in self._held
+        return session in self._held or self._rasterising.holds(session)
 
     def draw(self, session: Session, message: Drawing) -> None:
         """Order and apply one drawing message, or reject it; dear ones are prepared in a thread."""
@@ -67,7 +73,7 @@ class Ordering:
         now = self._hub.scheduler.time()
         try:
             pixels = self._admission.admit(
-                message, session.role, self._hub.read_only, identity.bucket, now
+                message, session.role, self._hub.read_only, identity.allowance, now
             )
             if pixels <= _OFFLOAD_PIXELS:
                 self._order(session, message, pixels, self._rasterise(message))
@@ -76,25 +82,37 @@ class Ordering:
             self._reject(session, error)
             return
 
+        def order(paints: list[Paint]) -> None:
+            self._rasterising.painted(session)
+            if self._hub.read_only:
+                self._reject(session, DrawError(RejectCode.READ_ONLY))
+            else:
+                self._order(session, message, pixels, paints)
+
+        def prepare(paints: list[Paint], begin: int) -> None:
+            for paint in paints[begin : begin + _PREPARED_TILES]:
+                self._hub.canvas.prepare(paint.tile)
+            begin += _PREPARED_TILES
+            if begin < len(paints):
+                session.resume(lambda: prepare(paints, begin))
+            else:
+                order(paints)
+
         def done(paints: list[Paint]) -> None:
             if session.state is State.OPEN:
-                if self._hub.read_only:
-                    self._reject(session, DrawError(RejectCode.READ_ONLY))
-                else:
-                    self._order(session, message, pixels, paints)
-                if session not in self._held:
-                    session.resume()
+                session.resume(lambda: prepare(paints, 0))
 
         def failed(error: Exception) -> None:
+            self._rasterising.painted(session)
             if session.state is State.OPEN:
                 if not isinstance(error, DrawError):
                     logger.error("a message could not be rasterised", exc_info=error)
                     error = DrawError(RejectCode.BAD_VALUE)
-                self._reject(session, error)
-                session.resume()
+                refusal = error
+                session.resume(lambda: self._reject(session, refusal))
 
         session.hold()
-        self._offload(lambda: self._rasterise(message), done, failed)
+        self._rasterising.add(Job(session, lambda: self._rasterise(message), done, failed))
 
     def _rasterise(self, message: Drawing) -> list[Paint]:
         paints = rasterise(
@@ -107,16 +125,12 @@ class Ordering:
         return paints
 
     def _order(self, session: Session, message: Drawing, pixels: int, paints: list[Paint]) -> None:
-        identity = session.identity
-        assert identity is not None, "only an open session draws"
-        identity.bucket.take(pixels, self._hub.scheduler.time())
-        self._hub.seq += 1
-        tiles = self._hub.canvas.paint(paints, self._hub.seq)
-        self._hub.pyramid.mark(tiles)
         data = encode(message)
-        self._fanout.add(tiles, data)
         box = bounds(message, self._hub.info.width, self._hub.info.height)
-        self._ordered(session, 1, self._hub.seq, data, box, tiles)
+        self._log(session, 1, pixels, data, box)
+        tiles = self._hub.canvas.paint(paints, self._hub.seq)
+        self._fanout.add(tiles, data)
+        self._painted(session, 1, tiles, pixels=len(data) == PIXEL_BYTES)
 
     def draw_run(self, session: Session, run: PixelRun) -> bool:
         """Order and apply a run of pixels; False, with nothing done, if one can't be drawn."""
@@ -125,41 +139,43 @@ class Ordering:
         now = self._hub.scheduler.time()
         pixels = Pixels(run)
         if not self._admission.admits_all(
-            pixels, session.role, self._hub.read_only, identity.bucket, now
+            pixels, session.role, self._hub.read_only, identity.allowance, now
         ):
             return False
-        identity.bucket.take(len(run), now)
-        first_seq = self._hub.seq + 1
-        self._hub.seq += len(run)
         by_tile = pixels.by_tile()
+        self._log(session, len(run), len(run), run.data, pixels.bounds)
         tiles = self._hub.canvas.paint([part.paint for part in by_tile], self._hub.seq)
-        self._hub.pyramid.mark(tiles)
         for part in by_tile:
             self._fanout.add((part.paint.tile,), part.data)
-        self._ordered(session, len(run), first_seq, run.data, pixels.bounds, tiles)
+        self._painted(session, len(run), tiles, pixels=True)
         return True
 
-    def _ordered(
-        self,
-        session: Session,
-        messages: int,
-        first_seq: int,
-        data: bytes,
-        box: Rectangle,
-        tiles: list[int],
+    def _log(
+        self, session: Session, messages: int, pixels: int, data: bytes, box: Rectangle
     ) -> None:
-        """Messages up to the canvas's seq were applied: count, keep and tell."""
+        """Give messages their seqs and have them logged, first of all: whatever fails after that,
+        the log has no gap.
+        """
         identity = session.identity
         assert identity is not None, "only an open session draws"
+        identity.allowance.take(pixels, self._hub.scheduler.time())
+        first_seq = self._hub.seq + 1
+        self._hub.seq += messages
         identity.handled += messages
         identity.handled_seq = self._hub.seq
         self._journal.draw(identity, session.author, first_seq, self._hub.seq, data, box)
+
+    def _painted(self, session: Session, messages: int, tiles: list[int], *, pixels: bool) -> None:
+        """Messages up to the canvas's seq, single pixels alone or not, changed these tiles."""
+        identity = session.identity
+        assert identity is not None, "only an open session draws"
+        self._hub.pyramid.mark(tiles)
         self._hub.overviews.touch(tiles)
-        self._checkpointer.drawn(messages, pixels=len(data) == PIXEL_BYTES * messages)
+        self._checkpointer.drawn(messages, pixels=pixels)
         if self._memory.tight and not self._hub.read_only:
             session.hold()
             self._held[session] = None
-        if not identity.bucket.unlimited:
+        if not identity.allowance.unlimited:
             session.outbox.budget_due = True
         self._fanout.due(session)
 
@@ -177,10 +193,13 @@ class Ordering:
         identity.handled += 1
         identity.handled_seq = self._hub.seq
         identity.reject(error.code)
-        retry_ms = 0
-        if isinstance(error, OverBudget):
-            retry_ms = error.retry_ms
-            session.outbox.budget_due = True
+        self._hub.counts.rejects[error.code] += 1
+        over = error if isinstance(error, OverBudget) else None
+        retry_ms = over.retry_ms if over is not None else 0
         session.outbox.rejects.append(Reject(identity.handled, error.code, retry_ms))
         self._journal.count(identity)
         self._fanout.due(session)
+        if over is not None:
+            session.outbox.budget_due = True
+            now = self._hub.scheduler.time()
+            identity.paces.flood.rejected(identity.handled, over, now)

@@ -87,32 +87,41 @@ class Outbox:
             if x0 <= cursor[0] <= x1 and y0 <= cursor[1] <= y1
         }
 
-    def write(self, tiles: list[bytes], now: float) -> None:
-        """Send everything in one write. The session isn't behind."""
-        messages = self.drawing
-        self.drawing = []
-        messages += tiles
+    def write(self, tiles: list[bytes], clock: Clock, now: float) -> int:
+        """Send everything in one write, and return its bytes. The session isn't behind.
+
+        If that fails everything is still there.
+        """
+        messages = [*self.drawing, *tiles]
         if self.clock_due:
-            messages.append(encode(self.clock))
-            self.clock_due, self.clock_at = False, now
-        if self.rejects:
-            messages += map(encode, self.rejects)
-            self.rejects = []
+            messages.append(encode(clock))
+        messages += map(encode, self.rejects)
         if self.ack is not None and self.ack != self._acked:
             messages.append(encode(self.ack))
-            self._acked = self.ack
         if self.budget is not None:
             messages.append(encode(self.budget))
-            self.budget = None
         messages += self.presence.values()
-        self.presence.clear()
         messages += [cursor for _, _, cursor in self.cursors.values()]
-        self.cursors.clear()
         if self.seen:
             messages.append(self.seen)
-            self.seen = b""
         messages += self.notices
-        self.notices = []
         if not messages:
-            return
-        self._line.write(b"".join(map(self._line.frame, pack(messages))))
+            return 0
+        framed = b"".join(map(self._line.frame, pack(messages)))
+        self._line.write(framed)
+        self._written(clock, now)
+        return len(framed)
+
+    def _written(self, clock: Clock, now: float) -> None:
+        self.drawing = []
+        if self.clock_due:
+            self.clock, self.clock_due, self.clock_at = clock, False, now
+        if self.rejects:
+            self.rejects = []
+        self._acked = self.ack or self._acked
+        self.budget = None
+        self.presence.clear()
+        self.cursors.clear()
+        self.seen = b""
+        if self.notices:
+            self.notices = []

@@ -9,7 +9,8 @@ it is then, those that have waited longest first.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from server.line import Scheduler
+from server.bucket import Bucket, Rate
+from server.supervisor import Service
 from server.viewing import Viewing
 from tiles.geometry import parent
 
@@ -24,15 +25,15 @@ _PUNCTUAL = 0.9
 class _Refreshes:
     """What one zoomed-out session is owed anew, oldest first, and may be sent."""
 
-    __slots__ = ("at", "left_bytes", "level", "sent_at", "tiles")
+    __slots__ = ("bucket", "level", "sent_at", "tiles")
 
-    def __init__(self, level: int, burst_bytes: float, now: float) -> None:
+    def __init__(self, level: int, bucket: Bucket) -> None:
         self.level = level
         self.tiles: dict[int, None] = {}
         self.sent_at: dict[int, float] = {}
         """When each tile of the view was sent last."""
-        self.left_bytes = burst_bytes
-        self.at = now
+        self.bucket = bucket
+        """Of bytes."""
 
 
 class Overviews:
@@ -44,20 +45,21 @@ class Overviews:
     def __init__(
         self,
         viewing: Viewing,
-        scheduler: Scheduler,
+        service: Service,
         interval_s: float,
         bytes_per_second: float,
     ) -> None:
         self._viewing = viewing
-        self._scheduler = scheduler
+        self._service = service
         self._interval_s = interval_s
-        self._bytes_per_second = bytes_per_second
+        self._rate = Rate(_BURST_S * bytes_per_second, bytes_per_second)
         self._zoomed_out: dict[Session, _Refreshes] = {}
         self._touched: set[int] = set()
         self._early: set[int] = set()
         """Tiles above level 0 that changed and are looked at again in the next round."""
         self._last_round = -interval_s
         self._scheduled = False
+        service.on_restart(self._start_over)
 
     def touch(self, tiles: Iterable[int]) -> None:
         """Level-0 tiles changed."""
@@ -69,8 +71,21 @@ class Overviews:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            wait = self._last_round + self._interval_s - self._scheduler.time()
-            self._scheduler.call_later(max(0.0, wait), self._round)
+            wait = self._last_round + self._interval_s - self._service.time()
+            self._service.call_later(max(0.0, wait), self._round)
+
+    def _start_over(self) -> None:
+        """It failed, wherever, and knows no longer what changed: every tile is owed anew."""
+        self._scheduled = False
+        for session, refreshes in self._zoomed_out.items():
+            tiles = session.view.tiles
+            assert tiles is not None, "it looks at a level above 0"
+            for tile in tiles.keys():
+                if tile not in session.view.stale:
+                    self._viewing.owe(session, tile)
+                    refreshes.tiles[tile] = None
+            session.wake()
+        self._schedule()
 
     def view_changed(self, session: "Session") -> None:
         """The session looks elsewhere."""
@@ -79,8 +94,8 @@ class Overviews:
         if level == 0:
             self._zoomed_out.pop(session, None)
         elif refreshes is None:
-            burst = _BURST_S * self._bytes_per_second
-            self._zoomed_out[session] = _Refreshes(level, burst, self._scheduler.time())
+            bucket = Bucket(self._rate, self._service.time())
+            self._zoomed_out[session] = _Refreshes(level, bucket)
         else:
             stale = session.view.stale
             refreshes.tiles = {tile: None for tile in refreshes.tiles if tile in stale}
@@ -104,28 +119,24 @@ class Overviews:
     def wait_s(self, session: "Session") -> float:
         """So many seconds pass until the session may be sent a refresh; 0: it may now."""
         refreshes = self._zoomed_out.get(session)
-        if refreshes is None or self._bytes_per_second == 0:
+        if refreshes is None:
             return 0.0
-        now = self._scheduler.time()
-        earned = (now - refreshes.at) * self._bytes_per_second
-        burst = _BURST_S * self._bytes_per_second
-        refreshes.left_bytes = min(burst, refreshes.left_bytes + earned)
-        refreshes.at = now
-        return max(0.0, (1 - refreshes.left_bytes) / self._bytes_per_second)
+        return refreshes.bucket.wait_s(1, self._service.time())
 
     def sent(self, session: "Session", tile: int, size: int) -> None:
         """A TILE went to the session; only one that it was sent before is charged."""
         refreshes = self._zoomed_out.get(session)
         if refreshes is None:
             return
-        refreshes.sent_at[tile] = self._scheduler.time()
+        now = self._service.time()
+        refreshes.sent_at[tile] = now
         if tile in refreshes.tiles:
             del refreshes.tiles[tile]
-            refreshes.left_bytes -= size
+            refreshes.bucket.take(size, now)
 
     def _round(self) -> None:
         self._scheduled = False
-        self._last_round = self._scheduler.time()
+        self._last_round = self._service.time()
         level, self._touched = self._touched, set()
         changed, self._early = self._early, set()
         if not self._zoomed_out:
@@ -139,7 +150,9 @@ class Overviews:
         woken: dict[Session, None] = {}
         for tile in changed:
             for session in viewing.watchers(tile):
-                refreshes = self._zoomed_out[session]
+                refreshes = self._zoomed_out.get(session)
+                if refreshes is None:
+                    continue  # its change of viewport failed, and is made again
                 if refreshes.sent_at.get(tile, until) > until:
                     self._early.add(tile)
                 else:

@@ -7,10 +7,12 @@ from protocol.codec import encode
 from protocol.errors import CloseCode, ProtocolError
 from protocol.messages import NEW_SESSION, VERSION, Clock, Hello, Welcome
 from protocol.session import State
-from server.admission import Bucket, Rate
+from server.allowance import AddressBuckets, Allowance
+from server.bucket import Bucket, Rate
 from server.identity import Identities, Identity
 from server.journal import Journal
 from server.line import Offload, Scheduler
+from server.paces import Paces
 from server.session import Session
 from server.welcome import welcome_info
 from tiles.log.base import Author, Log, SessionCount
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+IN_TROUBLE = (
+    "Storage is in trouble: the canvas is read-only for now, and goes on by itself once it is well."
+)
 _IDENTITY_KEEP_S = 3600.0
 
 
@@ -36,6 +41,11 @@ class Reception:
         offload: Offload,
     ) -> None:
         self.identities = Identities(_IDENTITY_KEEP_S)
+        sessions = hub.settings.budget_sessions_per_address
+        # Whoever draws what BUDGET tells may find it taken by others of the address, time and
+        # again: that is still no more than the address may paint.
+        self._tried = Rate(max(1, sessions) * rate.burst, max(1, sessions) * rate.refill)
+        self.addresses = AddressBuckets(Rate(sessions * rate.burst, sessions * rate.refill))
         self._hub = hub
         self._log = log
         self._journal = journal
@@ -57,13 +67,17 @@ class Reception:
             return
 
         def found(count: SessionCount | None) -> None:
-            if session.state is State.RESUMING:
+            if session.state is not State.RESUMING:
+                return
+            try:
                 # Another connection may have asked for the same session meanwhile.
                 known = self.identities.get(hello.session)
                 self._attach(session, known or self._create(count))
+            except Exception as error:
+                failed(error)
 
         def failed(error: Exception) -> None:
-            logger.error("a session could not be looked up: %s", error)
+            logger.error("a session could not be taken up again", exc_info=error)
             session.end(CloseCode.TRY_LATER, "the session can't be looked up now")
 
         self._offload(lambda: self._log.session(hello.session), found, failed)
@@ -77,7 +91,9 @@ class Reception:
             identity.connection = None
         if identity.waiting is session:
             identity.waiting = None
-        identity.detached_at = self._scheduler.time()
+        now = self._scheduler.time()
+        self.addresses.leave(session.address, now)
+        self.identities.went(identity, now)
 
     def durable(self, identity: Identity) -> None:
         """More of an identity's messages are durable."""
@@ -88,8 +104,15 @@ class Reception:
         if session.state is State.RESUMING:
             session.end(CloseCode.TRY_LATER, "storage is in trouble: can't resume now")
 
+    def sweep(self, now: float) -> None:
+        """Forget what is of no use any more."""
+        self.identities.sweep(now)
+        self.addresses.sweep(now)
+
     def _create(self, count: SessionCount | None) -> Identity:
-        return self.identities.create(Bucket(self._rate, self._scheduler.time()), count)
+        now = self._scheduler.time()
+        allowance = Allowance(Bucket(self._rate, now), Bucket(self._tried, now))
+        return self.identities.create(allowance, Paces(self._hub.settings, now), count)
 
     def _attach(self, session: Session, identity: Identity) -> None:
         for other in (identity.connection, identity.waiting):
@@ -102,6 +125,8 @@ class Reception:
         session.identity = identity
         session.author = Author(identity.id, session.presence.name, session.address)
         identity.waiting = session
+        identity.allowance.shared = self.addresses.enter(session.address, self._scheduler.time())
+        self.identities.came(identity)
         self._welcome_if_durable(identity)
 
     def _welcome_if_durable(self, identity: Identity) -> None:
@@ -112,11 +137,14 @@ class Reception:
         if identity.durable == identity.handled:
             identity.waiting, identity.connection = None, session
             identity.handled_seq = self._hub.seq
+            identity.paces.flood.welcomed(identity.handled)
             session.line.write(session.line.frame(encode(self._welcome(session, identity))))
             session.outbox.welcomed(Clock(0, self._hub.seq), identity.ack())
             session.outbox.budget_due = True
             session.welcomed()
             session.wake()
+            if self._journal.trouble is not None:
+                session.notify(2, IN_TROUBLE)
         elif self._journal.trouble is not None:
             self.turn_away(session)
         else:

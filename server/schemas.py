@@ -10,9 +10,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
 )
 
-from server.settings import CanvasName, Colour, HexColour
+from server.settings import CANVAS_NAME, COLOUR, CanvasName, Colour, HexColour
 from tiles.geometry import CANVAS_MAX, level_count
 from tiles.log.base import CanvasInfo
 
@@ -34,8 +35,18 @@ def check_palette(palette: tuple[Colour, ...]) -> tuple[Colour, ...]:
     return tuple(dict.fromkeys(palette))
 
 
+_CHANNEL = {"type": "integer", "minimum": 0, "maximum": 255}
 ShownColour = Annotated[
     HexColour,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": f"^(?:{COLOUR.pattern})$"},
+                {"type": "array", "items": _CHANNEL, "minItems": 3, "maxItems": 3},
+            ]
+        },
+        mode="validation",
+    ),
     PlainSerializer(lambda colour: "#{:02x}{:02x}{:02x}".format(*colour), return_type=str),
 ]
 Title = Annotated[str, Field(max_length=TITLE_MAX), AfterValidator(check_title)]
@@ -44,13 +55,16 @@ Palette = Annotated[
     Field(min_length=1, max_length=PALETTE_MAX),
     AfterValidator(check_palette),
 ]
+Name = Annotated[
+    CanvasName, WithJsonSchema({"type": "string", "pattern": f"^(?:{CANVAS_NAME.pattern})$"})
+]
 Side = Annotated[int, Field(ge=1, le=CANVAS_MAX)]
 
 
 class CanvasSummary(BaseModel):
     """A canvas's lasting settings. Sizes are in pixels; colours are ``#rrggbb``."""
 
-    name: CanvasName
+    name: Name
     title: Title
     width: Side
     height: Side
@@ -113,7 +127,7 @@ class NewCanvas(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: CanvasName
+    name: Name
     title: Title = ""
     width: Side
     height: Side

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import resource
@@ -19,8 +18,10 @@ from protocol.messages import CLIENT_FRAME_MAX_BYTES
 from server.app import create_app
 from server.control import Control, remove_control, write_control
 from server.datafolder import DataFolderError
+from server.garbage import Sweeping, settle
 from server.heap import share_heap
 from server.http.prompt_protocol import PromptHttpProtocol
+from server.logs import log_to_stderr
 from server.settings import Settings
 from server.websocket import WebSocketLine
 
@@ -31,8 +32,10 @@ _LINGER_S = 1
 """Time that answers under way get once the canvases are closed."""
 _TOKEN_BYTES = 32
 _USER_TIMEOUT_MS = 30_000
+_NOTSENT_BYTES = 65_536
+"""What the system takes of bytes that can't go out yet. The rest waits where its session sees that
+it does; by default megabytes of what is out of date lie in the system for each slow reader."""
 _SWITCH_INTERVAL_S = 0.0005
-_GC_OBJECTS = 50_000
 
 
 class ServeError(Exception):
@@ -41,14 +44,12 @@ class ServeError(Exception):
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`ServeError`."""
-    _log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level)
     _raise_file_limit()
     share_heap()
     # The log's thread gives up the interpreter at each statement; beside a busy loop it would wait
     # 5 ms each time to get it back, and so would every durable ACK.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    # By default garbage is looked for every 700 objects, many times in one flush.
-    gc.set_threshold(_GC_OBJECTS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_serve(settings))
@@ -61,10 +62,22 @@ async def _serve(settings: Settings) -> None:
     async with app.router.lifespan_context(app):
         listener = _listen(settings.host, settings.port)
         url = _url(listener)
+
+        class HttpConnection(PromptHttpProtocol):
+            """With the timeouts as they are set."""
+
+            head_timeout_s = settings.head_timeout_s
+            body_timeout_s = settings.body_timeout_s
+
+        class WebSocketConnection(WebSocketLine):
+            """With the limit as it is set."""
+
+            pings_per_second = settings.pings_per_second
+
         config = uvicorn.Config(
             app,
-            http=PromptHttpProtocol,
-            ws=WebSocketLine,
+            http=HttpConnection,
+            ws=WebSocketConnection,
             ws_max_size=CLIENT_FRAME_MAX_BYTES,
             ws_per_message_deflate=False,
             ws_ping_interval=settings.ping_interval_s,
@@ -86,6 +99,10 @@ async def _serve(settings: Settings) -> None:
             try:
                 await app.state.opening
                 await server.listening.wait()
+                settle()
+                services = app.context.canvases.supervisor
+                assert services is not None, "the canvases are open"
+                Sweeping(services.service("garbage"), lambda: app.state.websocket.connections)
                 _announce(settings, control)
             except BaseException:
                 server.should_exit = True
@@ -155,6 +172,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ServeError(f"can't listen on {shown}:{port}: {error.strerror}") from None
     # Connections inherit it: a peer that takes nothing for so long is gone.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOTSENT_BYTES)
     return listener
 
 
@@ -163,16 +181,6 @@ def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _log_to_stderr(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    # At INFO uvicorn has a line for each connection.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _raise_file_limit() -> None:

@@ -2,10 +2,11 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from protocol.codec import decode, decode_runs, encode
+from protocol.codec import decode, decode_runs, decode_steps, encode
 from protocol.errors import CloseCode, ProtocolError
 from protocol.messages import (
     PIXEL_BYTES,
@@ -13,6 +14,7 @@ from protocol.messages import (
     CursorMove,
     Follow,
     Hello,
+    Message,
     Notice,
     Pixel,
     PixelRun,
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_TURN_MAX_S = 0.002
-_TURN_CHECK_EVERY = 16
-"""PIXELs and CURSORs handled without a look at the clock; anything else may be dear."""
+_CHECK_EVERY = 16
+"""PIXELs and CURSORs handled, and messages decoded, without a look at the clock; to handle anything
+else may be dear."""
+_SHORT_BYTES = 256
+"""A frame of up to so many bytes is decoded in one go."""
 _RUN_MAX = 256
 """Pixels of a run that are drawn at once: 3 ms if each lies on another tile to be inflated."""
 
@@ -54,7 +58,8 @@ class Session:
     """A client's connection to one canvas. Lives on the event loop's thread.
 
     ``address`` is the salted hash of the client's address. ``on_idle`` is called whenever all that
-    was received has been handled: the socket may be read on.
+    was received has been handled: the socket may be read on. ``source`` makes the line hand over
+    the next piece of what it holds unparsed; it returns False where there is none.
     """
 
     def __init__(self, hub: "Hub", line: Line, address: bytes, anonymous: PresenceSet) -> None:
@@ -63,6 +68,11 @@ class Session:
         self.address = address
         self.state = State.AWAITING_HELLO
         self.on_idle: Callable[[], None] = lambda: None
+        self.source: Callable[[], bool] = lambda: False
+        self.used_s = 0.0
+        """See :class:`server.turns.Worker`."""
+        self.queued = False
+        """See :class:`server.turns.Worker`."""
         self.opened_at = hub.scheduler.time()
         self.identity: Identity | None = None
         self.role = Role.PAINTER
@@ -79,13 +89,15 @@ class Session:
         self.following = 0
         self.answering = False
         """A VIEWPORT is applied and its CLOCK has not been sent."""
+        self._frames: deque[Iterator[Message | PixelRun]] = deque()
+        """Long frames that are being decoded, or wait for that."""
+        self._decoded: list[ClientMessage | PixelRun] = []
+        """What the first of them holds, as far as it is decoded: it counts when all of it is."""
         self._inbox: deque[ClientMessage | PixelRun] = deque()
         self._busy = False
-        self._pumping = False
-        self._unchecked = 0
-        self._took_s = 0.0
-        """Time that handling took since it last waited for the loop to turn."""
-        self._resting = False
+        self._prepared: Callable[[], None] | None = None
+        """What is left to do of the message that was worked on in a thread."""
+        self._working = False
 
     @property
     def client(self) -> int:
@@ -95,59 +107,96 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether everything received has been handled, or nothing more will be."""
-        return self.state is State.CLOSED or not (self._inbox or self._busy)
+        waits = self._inbox or self._frames or self._busy or self._prepared
+        return self.state is State.CLOSED or not waits
+
+    @property
+    def has_much(self) -> bool:
+        """See :attr:`server.turns.Worker.has_much`."""
+        waits = self._frames or self._prepared
+        return bool(waits) or len(self._inbox) > _CHECK_EVERY
 
     def receive(self, frame: bytes) -> None:
         """Take one binary frame; it is handled now, or in slices over the next turns."""
         if self.state is State.CLOSED:
             return
-        try:
-            messages = decode_runs(frame, Sender.CLIENT)
-        except ProtocolError as error:
-            self.end(error.close_code, error.reason)
-            return
-        self._inbox.extend(messages)  # type: ignore[arg-type]  # decode gives a client's only
+        if self._frames or len(frame) > _SHORT_BYTES:
+            self._frames.append(decode_steps(frame, Sender.CLIENT))
+        else:
+            try:
+                self._inbox.extend(decode_runs(frame, Sender.CLIENT))  # type: ignore[arg-type]
+            except ProtocolError as error:
+                self.end(error.close_code, error.reason)
+                return
         self.pump()
 
     def pump(self) -> None:
-        """Handle what was received, in however many frames, for a few milliseconds a turn."""
-        if self._pumping or self._resting:
-            return
-        self._pumping = True
-        began = self._hub.scheduler.time()
+        """Handle what was received: now, or when it is this session's turn."""
+        if not self._working:
+            self._hub.turns.run(self)
+
+    def work(self, until: float) -> bool:
+        """See :meth:`server.turns.Worker.work`: handle, decode and parse what came."""
+        self._working = True
         try:
-            self._pump(began - self._took_s)
+            ended = self._work(until)
+        except ProtocolError as error:
+            self.end(error.close_code, error.reason)
+            ended = False  # what else came is parsed, and its answer to the close is found
+        except Exception:
+            logger.exception("what a client sent could not be read")
+            self.end(CloseCode.TRY_LATER, "the server failed at a message")
+            ended = True
         finally:
-            self._pumping = False
-        self._took_s += self._hub.scheduler.time() - began
+            self._working = False
         if self.idle:
             self.on_idle()
+        return not ended
 
-    def _rested(self) -> None:
-        """The loop has turned."""
-        self._resting, self._took_s = False, 0.0
-        self.pump()
+    def _work(self, until: float) -> bool:
+        """Whether it came to an end: nothing is left, or it has to wait for something."""
+        unchecked = 0
+        while True:
+            if self._prepared is not None:
+                unchecked = _CHECK_EVERY
+                prepared, self._prepared = self._prepared, None
+                self._try(prepared)
+            elif self._inbox:
+                if self._busy or self.outbox.behind or self.state is State.RESUMING:
+                    return True  # it goes on when it may
+                message = self._inbox.popleft()
+                cheap = isinstance(message, Pixel | CursorMove)
+                unchecked += 1 if cheap else _CHECK_EVERY
+                self._try(self._handle, message)
+            elif self._frames:
+                unchecked += self._decode()
+            elif not self._busy and self.source():
+                unchecked += _CHECK_EVERY
+            else:
+                return True
+            if unchecked >= _CHECK_EVERY:
+                unchecked = 0
+                if self._hub.scheduler.time() > until:
+                    return False
 
-    def _pump(self, started: float) -> None:
-        while self._inbox and not self._busy and self.state is not State.RESUMING:
-            if self.outbox.behind:
-                return  # it goes on when the client has read what it was sent
-            if self._unchecked >= _TURN_CHECK_EVERY:
-                self._unchecked = 0
-                if self._hub.scheduler.time() - started > _TURN_MAX_S:
-                    self._resting = True
-                    self._hub.scheduler.call_soon(self._rested)
-                    return
-            message = self._inbox.popleft()
-            cheap = isinstance(message, Pixel | CursorMove)
-            self._unchecked += 1 if cheap else _TURN_CHECK_EVERY
-            try:
-                self._handle(message)
-            except ProtocolError as error:
-                self.end(error.close_code, error.reason)
-            except Exception:
-                logger.exception("a %s could not be handled", type(message).__name__)
-                self.end(CloseCode.TRY_LATER, "the server failed at a message")
+    def _decode(self) -> int:
+        """Decode on in the first of the long frames; how many messages."""
+        some = list(islice(self._frames[0], _CHECK_EVERY))
+        self._decoded += some  # type: ignore[arg-type]  # decode gives a client's only
+        if len(some) < _CHECK_EVERY:
+            self._frames.popleft()
+            self._inbox.extend(self._decoded)
+            self._decoded = []
+        return _CHECK_EVERY
+
+    def _try(self, handle: Callable[..., None], *message: ClientMessage | PixelRun) -> None:
+        try:
+            handle(*message)
+        except ProtocolError:
+            raise
+        except Exception:
+            logger.exception("a message could not be handled")
+            self.end(CloseCode.TRY_LATER, "the server failed at a message")
 
     def _handle(self, message: ClientMessage | PixelRun) -> None:
         if isinstance(message, PixelRun):
@@ -183,9 +232,10 @@ class Session:
         """Handle nothing more until :meth:`resume`: a message is being worked on in a thread."""
         self._busy = True
 
-    def resume(self) -> None:
-        """Go on handling what was received."""
+    def resume(self, prepared: Callable[[], None] | None = None) -> None:
+        """Go on handling what was received, with ``prepared`` first, when it is its turn."""
         self._busy = False
+        self._prepared = prepared
         self.pump()
 
     def welcomed(self) -> None:
@@ -209,14 +259,20 @@ class Session:
         self._hub.due(self)
 
     def notify(self, level: int, text: str) -> None:
-        """Send a NOTICE with the next flush: ``level`` 0 info, 1 warning, 2 error."""
-        self.outbox.notices.append(encode(Notice(level, text)))
+        """Send a NOTICE with the next flush: ``level`` 0 info, 1 warning, 2 error.
+
+        The same one again before that is none.
+        """
+        notice = encode(Notice(level, text))
+        if notice not in self.outbox.notices[-1:]:
+            self.outbox.notices.append(notice)
         self.wake()
 
     def end(self, code: CloseCode, reason: str) -> None:
         """Close the connection from this side, and leave everything at once."""
         if self.state is not State.CLOSED:
             self.lost()
+            self._hub.counts.closes[code] += 1
             self.line.close(code, reason)
 
     def lost(self) -> None:
@@ -225,5 +281,8 @@ class Session:
             return
         self.state = advance(self.state, Event.ENDED)
         self._inbox.clear()
+        self._frames.clear()
+        self._decoded.clear()
+        self._prepared = None
         self._hub.leave(self)
         self.on_idle()

@@ -109,7 +109,7 @@ class Settings(BaseSettings):
         ("max_connections", "Who may connect"),
         ("budget_pixels", "Limits on drawing"),
         ("max_viewport_tiles", "Limits on watching"),
-        ("hello_timeout_s", "Connections"),
+        ("head_timeout_s", "Connections"),
         ("flush_ceiling_ms", "Fan-out"),
         ("commit_interval_ms", "Storage"),
         ("http_work_max", "HTTP"),
@@ -166,6 +166,13 @@ class Settings(BaseSettings):
         lt=NO_LIMIT,
         description="Pixels a second that a session's budget grows again; 0: no limit.",
     )
+    budget_sessions_per_address: int = Field(
+        8,
+        ge=0,
+        le=10_000,
+        description="The sessions of one address may together paint as much as so many with a "
+        "full budget each; 0: no limit.",
+    )
     max_message_pixels: int = Field(
         1_048_576, ge=1, le=2**32 - 1, description="Pixels that one drawing message may cost."
     )
@@ -178,15 +185,50 @@ class Settings(BaseSettings):
         le=2**20,
         description="Messages that a client may hold as not yet durable, and send again at once.",
     )
+    flood_rejections: int = Field(
+        10_000,
+        ge=0,
+        le=2**31 - 1,
+        description="Drawing messages rejected as over budget (REJECT 3) without a pause between, "
+        "besides the `max_unacked` that may have been on their way, after which a session is "
+        "closed with 4429; 0: no limit.",
+    )
+    flood_messages_per_second: int = Field(
+        2000,
+        ge=0,
+        le=10_000_000,
+        description="CURSORs, PRESENCEs, VIEWPORTs and FOLLOWs a second that one session may send, "
+        "ten seconds' worth at once; beyond it is closed with 4429; 0: no limit.",
+    )
 
     max_viewport_tiles: int = Field(
         4096, ge=1, le=65_535, description="Tiles that one viewport may hold."
+    )
+    viewport_tiles_per_second: int = Field(
+        8192,
+        ge=0,
+        le=10_000_000,
+        description="Tiles a second that may come into one session's viewport, four of the largest "
+        "viewports at once; the next viewport is applied later; 0: no limit.",
+    )
+    snapshot_bytes_per_second: int = Field(
+        8_388_608,
+        ge=0,
+        le=2**31 - 1,
+        description="Bytes a second of tiles that one session is sent as snapshots, one of the "
+        "largest viewports at once; the next come later; 0: no limit.",
     )
     max_cursors: int = Field(
         64, ge=0, le=1024, description="Other people's cursors that one session hears of."
     )
     cursor_interval_ms: int = Field(
         33, ge=1, le=10_000, description="Shortest time between two positions of one cursor."
+    )
+    presence_interval_ms: int = Field(
+        250,
+        ge=0,
+        le=60_000,
+        description="Shortest time between two changes of a client's name or colour being told.",
     )
     presence_linger_ms: int = Field(
         2000,
@@ -198,10 +240,25 @@ class Settings(BaseSettings):
         250, ge=10, le=60_000, description="Shortest time between two TILEs of one overview tile."
     )
 
+    head_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="Time from connecting, or from a request's first byte, to its headers' end.",
+    )
+    body_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="Time in which 64 KiB of a request's body have to come, or the rest of it.",
+    )
     hello_timeout_s: float = Field(5.0, gt=0, le=300, description="Time from the upgrade to HELLO.")
     ping_interval_s: float = Field(10.0, gt=0, le=300, description="Time between two pings.")
     ping_timeout_s: float = Field(
         10.0, gt=0, le=300, description="Time that a client has to answer a ping."
+    )
+    pings_per_second: int = Field(
+        4, ge=1, le=1000, description="Pings a second of one client that are answered."
     )
     clock_interval_s: float = Field(
         5.0, gt=0, le=5, description="Longest time between two CLOCKs to one session."

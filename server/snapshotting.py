@@ -52,13 +52,20 @@ class Snapshotting:
         """Stale tiles become live: their TILEs, nearest the centre first, as many as there is room.
 
         At least one, if it can be had, so that every session gets on; more until ``deadline``. If
-        none can be had yet, the session is woken when it can.
+        none can be had yet, or the session has had so many bytes of them that it has to wait, it is
+        woken when it can.
         """
         hub, view = self._hub, session.view
         tiles: list[bytes] = []
         if not view.stale or self.waits(session):
             return tiles
-        room = hub.settings.slow_reader_bytes
+        assert session.identity is not None, "only an open session looks"
+        bucket, now = session.identity.paces.snapshots, hub.scheduler.time()
+        wait_s = bucket.wait_s(1, now)
+        if wait_s > 0:
+            self._wait_for(session, wait_s)
+            return tiles
+        room = min(hub.settings.slow_reader_bytes, bucket.level(now))
         for tile in self._owed(session):
             missing: set[int] = set()
             if not hub.pyramid.advance(tile, _PYRAMID_STEPS, missing):
@@ -73,6 +80,7 @@ class Snapshotting:
                 room -= len(data)
             if room <= 0 or hub.scheduler.time() > deadline:
                 break
+        bucket.take(sum(map(len, tiles)), now)
         return tiles
 
     def _owed(self, session: Session) -> Iterator[int]:
@@ -91,8 +99,7 @@ class Snapshotting:
         for tile in list(refreshes):
             wait_s = overviews.wait_s(session)
             if wait_s > 0:
-                self._wait(session)
-                self._hub.scheduler.call_later(wait_s, self._wake, session, view.number)
+                self._wait_for(session, wait_s)
                 return
             yield tile
 
@@ -118,6 +125,10 @@ class Snapshotting:
 
     def _wait(self, session: Session) -> None:
         self._waiting[session] = session.view.number
+
+    def _wait_for(self, session: Session, seconds: float) -> None:
+        self._wait(session)
+        self._hub.scheduler.call_later(seconds, self._wake, session, session.view.number)
 
     def _wake(self, session: Session, number: int) -> None:
         if self._waiting.get(session) == number:

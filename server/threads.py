@@ -30,14 +30,28 @@ class LoopOffload:
             error = future.exception()
             if error is None:
                 done(future.result())
-            elif isinstance(error, Exception):
-                failed(error)
+            else:
+                failed(_raisable(error))
 
-        self._loop.run_in_executor(self._pool, work).add_done_callback(finish)
+        try:
+            future = self._loop.run_in_executor(self._pool, work)
+        except RuntimeError as error:  # no more threads are to be had, or it is closed
+            self._loop.call_soon(failed, error)
+        else:
+            future.add_done_callback(finish)
 
     def close(self) -> None:
         """Begin nothing more; what runs is left to end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _raisable(error: BaseException) -> Exception:
+    """What ends a thread doesn't end the event loop."""
+    if isinstance(error, Exception):
+        return error
+    failure = RuntimeError(f"the work ended with {error!r}")
+    failure.__cause__ = error
+    return failure
 
 
 async def run_in_daemon(work: Callable[[], T]) -> T:

@@ -8,7 +8,7 @@
 A tile's subscribers are exactly the sessions that are live on it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -140,11 +140,37 @@ class Viewing:
         view.reorder()
         self.stale_pairs += 1
 
-    def owe_all(self, session: "Session") -> None:
-        """Every tile of the session's viewport becomes stale."""
-        if session.view.tiles is not None:
-            for tile in session.view.tiles.keys():
-                self.owe(session, tile)
+    def renew(self, session: "Session", wanted: "Wanted | None") -> None:
+        """Every tile of the session's viewport becomes stale.
+
+        Something may have failed, wherever: ``wanted`` is a viewport that it may have in part.
+        """
+        view = session.view
+        if view.slot >= 0:
+            within = [] if view.tiles is None else list(view.tiles.keys())
+            if wanted is not None:
+                within += tile_range(wanted.level, wanted.box).keys()
+            for tile in within:
+                if self.live.holds(tile, view.slot):
+                    self.live.remove((tile,), view.slot)
+        self._renew(session)
+
+    def renew_all(self, sessions: Collection["Session"]) -> None:
+        """The same for all there are, in whatever state the subscriptions are."""
+        self.live = TileSubscribers()
+        for session in sessions:
+            self._renew(session)
+        self.stale_pairs = sum(len(session.view.stale) for session in sessions)
+
+    def _renew(self, session: "Session") -> None:
+        view = session.view
+        before = len(view.stale)
+        view.held.clear()
+        view.stale = set() if view.tiles is None else set(view.tiles.keys())
+        view.reorder()
+        self.stale_pairs += len(view.stale) - before
+        if view.box is not None:
+            self.areas.put(session.client, session, view.box)
 
     def settle(self, session: "Session", tile: int) -> None:
         """The snapshot of a stale tile is on its way: the tile is live."""

@@ -39,20 +39,22 @@ _U8 = struct.Struct("!B")
 _LENGTH_16 = struct.Struct("!BH")
 _LENGTH_64 = struct.Struct("!BQ")
 _HEAD_ENDS = b"\r\n\r\n"
-_PINGS_ANSWERED_A_SECOND = 4
 _SMALL_BYTES = 256
 """What is parsed without looking at the clock."""
 _PIECE_BYTES = 2048
 """Parsed at once: at worst some 340 empty pings."""
-_TURN_MAX_S = 0.002
 _CLOSE_TIMEOUT_S = 5.0
 _LINGER_S = 0.5
 _USER_TIMEOUT_MS = 30_000
 
 
 class WebSocketLine(WebSocketsSansIOProtocol):
-    """uvicorn's protocol as a :class:`server.line.Line`; given to uvicorn as ``ws=``."""
+    """uvicorn's protocol as a :class:`server.line.Line`; given to uvicorn as ``ws=``.
 
+    ``pings_per_second`` are answered, more are not.
+    """
+
+    pings_per_second = 4
     session: "Session | None" = None
     _pings_left = 0
     _pings_second = 0
@@ -67,6 +69,8 @@ class WebSocketLine(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._unparsed = bytearray()
+        self._held = False
+        """Nothing is read until the session has handled what came."""
         self._plain: PlainFrames | None = None
         self._early = False
         """Frames came before there was a session."""
@@ -99,7 +103,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.write = _discard
-        self._read_on()
+        self._go_on()
         # Time for the peer to answer; one that doesn't even read is dropped.
         self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
 
@@ -130,34 +134,47 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             extensions[EXTENSION] = self
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, now or over the next turns: small frames are dear to parse."""
-        free = not (self._unparsed or self.read_paused or self.transport.is_closing())
+        """Parse what came: small frames at once, more when it is the session's turn."""
+        free = not (self._unparsed or self._held or self.read_paused or self.transport.is_closing())
         if free and len(data) <= _SMALL_BYTES:
             self._feed(data)
             if not self.transport.is_closing():
                 return
         else:
             self._unparsed += data
-        if not self._parsing_soon:
-            self._parse()
+        self._go_on()
 
-    def _parse(self) -> None:
-        """Parse for at most a few milliseconds, and no more than the endpoint takes."""
-        self._parsing_soon = False
-        ends = self.loop.time() + _TURN_MAX_S
-        while self._unparsed and not self.read_paused and not self.transport.is_closing():
-            if self.loop.time() > ends:
-                self._parse_soon()
-                break
-            piece = bytes(self._unparsed[:_PIECE_BYTES])
-            del self._unparsed[:_PIECE_BYTES]
-            self._feed(piece)
+    def _go_on(self) -> None:
+        """Parse on, and read on or not."""
         if self.transport.is_closing():
             self._unparsed.clear()
             if self.close_timer is None:
                 self.close_timer = self.loop.call_later(_CLOSE_TIMEOUT_S, self.transport.abort)
+        elif self.session is not None:
+            self._hold()
+            self.session.pump()
+        else:
+            self._parse_soon()
+
+    def parse_next(self) -> bool:
+        """Parse a piece of what came; False where there is none."""
+        if not self._unparsed or self.read_paused or self.transport.is_closing():
+            return False
+        piece = bytes(self._unparsed[:_PIECE_BYTES])
+        del self._unparsed[:_PIECE_BYTES]
+        self._feed(piece)
+        return True
+
+    def _parse(self) -> None:
+        """Parse a piece each turn as long as there is no session, and no more than is taken."""
+        self._parsing_soon = False
+        self.parse_next()
+        if self.transport.is_closing() or self.session is not None:
+            self._go_on()
         elif self._unparsed:
             self.transport.pause_reading()
+            if not self.read_paused:
+                self._parse_soon()
         elif not self.read_paused:
             self.transport.resume_reading()
 
@@ -183,17 +200,25 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             self._parsing_soon = True
             self.loop.call_soon(self._parse)
 
+    def _hold(self) -> None:
+        """Read no more before what came is handled."""
+        if not self._held:
+            self._held = True
+            self.transport.pause_reading()
+
     def _read_on(self) -> None:
-        """The endpoint has taken all that was parsed."""
-        if self.read_paused:
-            self.read_paused = False
-            self._parse_soon()
+        """The session has handled all that it was given."""
+        if self._held and not self._unparsed:
+            self._held = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     async def receive(self) -> "ASGIReceiveEvent":
         """The next event, for the endpoint."""
         event = await self.queue.get()
-        if self.queue.empty():
-            self._read_on()
+        if self.queue.empty() and self.read_paused:
+            self.read_paused = False
+            self._go_on()
         return event
 
     def send_receive_event_to_app(self) -> None:
@@ -210,6 +235,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         """From here on messages go to ``session``."""
         self.session = session
         session.on_idle = self._read_on
+        session.source = self.parse_next
         if not self._early:
             self._plain = PlainFrames(self.conn, self.take, self._feed_protocol)
 
@@ -221,7 +247,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             return
         self.session.receive(data)
         if not self.session.idle:
-            self.read_paused = True
+            self._hold()
 
     async def send(self, message: "ASGISendEvent") -> None:
         """Note that a handshake answered with an HTTP status is complete too."""
@@ -246,7 +272,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         pong = self.conn.data_to_send()
         second = int(self.loop.time())
         if second != self._pings_second:
-            self._pings_second, self._pings_left = second, _PINGS_ANSWERED_A_SECOND
+            self._pings_second, self._pings_left = second, self.pings_per_second
         if self._pings_left and self.writable.is_set():
             self._pings_left -= 1
             self.transport.write(b"".join(pong))
@@ -274,6 +300,9 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         if self.session is not None:
             self.session.lost()
+        # They hold this object: without them nothing needs to be looked for (server.garbage).
+        self.session = self._plain = None
+        self.conn.parser.close()
 
 
 def _discard(framed: bytes) -> None:
@@ -286,10 +315,16 @@ class WebSocketEndpoint:
     def __init__(self, door: Door) -> None:
         self._door = door
 
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return self._door.connections
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection from its upgrade to its end."""
         await receive()
-        line = cast("WebSocketLine", scope["extensions"][EXTENSION])
+        # The line holds the scope: left in there it would hold itself.
+        line = cast("WebSocketLine", scope["extensions"].pop(EXTENSION))
         if not self._door.admits_origin(scope):
             problem = problems.answer(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
             await problem(scope, receive, send)
@@ -310,7 +345,8 @@ class WebSocketEndpoint:
         line.serve(session)
         try:
             while (event := await receive())["type"] != "websocket.disconnect":
-                line.take(event.get("bytes"))  # it came before there was a session
+                if line.session is not None:
+                    line.take(event.get("bytes"))  # it came before there was a session
         finally:
             session.lost()
             self._door.left(scope)

@@ -17,9 +17,13 @@ class WelcomeLimits(BaseModel):
     max_message_pixels: int
     max_message_tiles: int
     max_unacked: int
+    flood_rejections: int
+    flood_messages_per_second: int
     max_viewport_tiles: int
+    viewport_tiles_per_second: int
     max_cursors: int
     cursor_interval_ms: int
+    presence_interval_ms: int
     clock_interval_s: float
 
     @classmethod

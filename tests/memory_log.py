@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tiles.geometry import Rectangle, overlap
 from tiles.log.base import (
     Batch,
     CanvasInfo,
@@ -133,7 +134,9 @@ class MemoryLog:
         self._chores.append((self._started().ticket, chore))
         self._begin()
 
-    def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
+    def read(
+        self, after: int, until: int | None = None, box: Rectangle | None = None
+    ) -> Iterator[Batch]:
         """The durable batches that hold any seq in (after, until], in order."""
         self._readable()
         if until is not None and until <= after:
@@ -142,7 +145,8 @@ class MemoryLog:
         for batch in self.store.batches[start:]:
             if until is not None and batch.first_seq > until:
                 return
-            yield batch
+            if box is None or overlap(batch.box, box):
+                yield batch
 
     def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
         """The checkpoints of these tiles, in order of key."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -36,13 +37,23 @@ class NotReady(Exception):
 
 
 class ServerProcess:
-    """A server over a data folder. It can be started again on the same folder after its end."""
+    """A server over a data folder. It can be started again on the same folder after its end.
 
-    def __init__(self, folder: Path, *flags: str, port: int = 0) -> None:
+    ``command`` is what takes the flags of ``tilecast serve``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *flags: str,
+        port: int = 0,
+        command: Sequence[str] = (str(COMMAND), "serve"),
+    ) -> None:
         self.folder = folder
         self.port = port
         """0: a free one, known once the server is ready; kept over restarts."""
         self._flags = flags
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "server.log"
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +70,7 @@ class ServerProcess:
         flags = ("--port", str(self.port), "--data", data, *self._flags)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [COMMAND, "serve", *flags],
+                [*self._command, *flags],
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -181,9 +192,9 @@ class ServerProcess:
         stats: dict[str, Any] = json.loads(self.get(f"/c/{canvas}/stats"))
         return stats
 
-    def region(self, x0: int, y0: int, x1: int, y1: int) -> Bytes:
+    def region(self, x0: int, y0: int, x1: int, y1: int, scale: str = "1") -> Bytes:
         """What ``region.png`` shows of a canvas rectangle: (height, width, 3) uint8."""
-        path = f"/c/main/region.png?x0={x0}&y0={y0}&x1={x1}&y1={y1}"
+        path = f"/c/main/region.png?x0={x0}&y0={y0}&x1={x1}&y1={y1}&scale={scale}"
         with Image.open(io.BytesIO(self.get(path))) as image:
             return np.asarray(image.convert("RGB"))
 

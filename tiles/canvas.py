@@ -56,6 +56,10 @@ class Canvas:
         """The seq of the last message that touched a tile, or 0."""
         return self.residents.seq(tile)
 
+    def prepare(self, tile: int) -> None:
+        """Have a tile ready to be painted; nobody sees a difference, but painting is quicker."""
+        self.residents.to_paint(tile)
+
     def paint(self, paints: Iterable[Paint], seq: int) -> list[int]:
         """Apply one message's paints; the distinct keys of the tiles that it touched.
 

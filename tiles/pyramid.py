@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tiles.canvas import Canvas
-from tiles.geometry import TILE, children, level_count, parent
+from tiles.geometry import TILE, children, level_count, parent, unkey
 from tiles.raster import Bytes
 from tiles.residency import AbsentError
 
@@ -71,10 +71,21 @@ class Pyramid:
                 record.marked = True
             self._mark_above(tile)
 
-    def _mark_above(self, tile: int) -> None:
+    def remake(self, tile: int) -> bool:
+        """Nothing is known of an overview: it is to be computed anew from all four below.
+
+        Returns whether that is news.
+        """
+        if self._dirty.get(tile) == _ALL:
+            return False
+        self._dirty[tile] = _ALL
+        self._mark_above(tile, unkey(tile).level)
+        return True
+
+    def _mark_above(self, tile: int, level: int = 0) -> None:
         dirty = self._dirty
         child = tile
-        for _ in range(1, self.levels):
+        for _ in range(level + 1, self.levels):
             above, quadrant = parent(child)
             quadrants = dirty.get(above, 0)
             if quadrants & (1 << quadrant):

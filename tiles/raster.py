@@ -31,6 +31,8 @@ STROKE_SIZE_MAX = 64
 STROKE_POINTS_MAX = 4096
 PATCH_PIXELS_MAX = 65_536
 _LEAVE, _SET = 0, 255
+_SPARSE = 512
+"""With up to so many pixels a tile on average, a stroke's are listed instead of masked."""
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -232,16 +234,38 @@ def _stroke_paints(stroke: Stroke, width: int, height: int, max_tiles: int) -> l
     keys, slot = _slots(tile)
     if len(keys) > max_tiles:
         raise DrawError(RejectCode.TOO_LARGE)
+    colour = _colour(stroke)
+    sparse = int((last - first).sum()) <= len(keys) * _SPARSE
+    pixels = (_listed if sparse else _masked)(slot, row, first, last, len(keys))
+    return [Paint(key, where, colour) for key, where in zip(keys.tolist(), pixels, strict=True)]
+
+
+def _listed(
+    slot: Ints, row: Ints, first: Ints, last: Ints, tiles: int
+) -> Iterator[tuple[Ints, Ints]]:
+    """The pixels that spans cover, by tile, as rows and columns."""
+    length = last - first
+    begin = np.repeat((slot * TILE + row) * TILE + first - (np.cumsum(length) - length), length)
+    pixels = begin + np.arange(len(begin))
+    pixels.sort()  # np.unique would keep the interpreter to itself for as long as it takes
+    pixels = pixels[np.flatnonzero(np.diff(pixels, prepend=-1))]
+    cuts = np.searchsorted(pixels, np.arange(tiles + 1) * TILE**2).tolist()
+    rows, columns = pixels // TILE % TILE, pixels % TILE
+    for start, end in pairwise(cuts):
+        yield rows[start:end], columns[start:end]
+
+
+def _masked(slot: Ints, row: Ints, first: Ints, last: Ints, tiles: int) -> npt.NDArray[np.bool_]:
+    """The pixels that spans cover, as a (64, 64) mask for each tile."""
     # +1 where a span starts and -1 after its end: the running sum counts the spans over a pixel.
-    edges = np.zeros(len(keys) * TILE * (TILE + 1), np.int32)
+    edges = np.zeros(tiles * TILE * (TILE + 1), np.int32)
     line = (slot * TILE + row) * (TILE + 1)
     np.add.at(edges, line + first, 1)
     np.subtract.at(edges, line + last, 1)
-    covered = (
-        edges.reshape(len(keys), TILE, TILE + 1).cumsum(axis=2, dtype=np.int32)[..., :TILE] > 0
+    covered: npt.NDArray[np.bool_] = (
+        edges.reshape(tiles, TILE, TILE + 1).cumsum(axis=2, dtype=np.int32)[..., :TILE] > 0
     )
-    colour = _colour(stroke)
-    return [Paint(key, mask, colour) for key, mask in zip(keys.tolist(), covered, strict=True)]
+    return covered
 
 
 def _polyline(points: Ints) -> tuple[Ints, Ints, Ints]:

@@ -10,20 +10,16 @@ pixels and a mask, and goes on top of the base once that comes. Only what the st
 here (*clean*) may leave; the rest is *unsaved*.
 """
 
-import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tiles.deflate import InflateError
 from tiles.geometry import TILE, unkey
 from tiles.log.base import SavedTile
 from tiles.payload import decode_payload, encode_payload
 from tiles.raster import Bytes, Mask
 from tiles.slabs import Slabs
-
-logger = logging.getLogger(__name__)
 
 RECORD_BYTES = 320
 """A record with its place in the dictionaries."""
@@ -112,6 +108,8 @@ class Residents:
         """Tiles of level 0 with pixels or a payload."""
         self.overview_tiles = 0
         """Tiles above level 0 with pixels or a payload."""
+        self.evicted = 0
+        """Tiles that left so far."""
         self.on_overlay: Callable[[], None] = lambda: None
         """Called when a tile becomes an overlay."""
         self._ring: deque[int] = deque()
@@ -142,7 +140,7 @@ class Residents:
         if record.pixels is None:
             if record.payload is None:
                 return self.blank
-            self._inflate(tile, record, record.payload)
+            self._inflate(record, record.payload)
             assert record.pixels is not None
         return record.pixels
 
@@ -194,7 +192,7 @@ class Residents:
                 return record
         if record.pixels is None:
             if record.payload is not None:
-                self._inflate(tile, record, record.payload)
+                self._inflate(record, record.payload)
             else:
                 self._give_pixels(record)[:] = self.blank
                 self._count(tile, 1)
@@ -236,10 +234,15 @@ class Residents:
             if row is not None:
                 record.seq = max(record.seq, row.seq)
                 if pixels is None:
-                    pixels = decoded(tile, row.data)
+                    pixels = decode_payload(row.data)
             base = self.blank if pixels is None else pixels
             put_under(record, base)
             self.covered(tile, record)
+
+    def save_again(self, tile: int) -> None:
+        """The store doesn't hold a tile, which is whole, as it is here after all."""
+        record = self.to_paint(tile)
+        self.painted(tile, record, record.seq)
 
     def saved(self, row: SavedTile, version: int) -> None:
         """The store holds a tile as it was when its record had this version and the row's seq."""
@@ -264,18 +267,19 @@ class Residents:
         for _ in range(min(looks, len(ring))):
             if self.bytes <= until:
                 break
-            tile = ring.popleft()
+            tile = ring[0]
+            ring.rotate(-1)
             record = self.records[tile]
             if record.unsaved or tile in self.fetching:
-                ring.append(tile)
-            elif record.used:
+                continue
+            if record.used:
                 record.used = False
-                ring.append(tile)
             elif record.pixels is not None and record.payload is not None:
                 self._take_pixels(record)
-                ring.append(tile)
             else:
+                ring.pop()
                 self._drop(tile, record)
+                self.evicted += 1
 
     def compact(self, looks: int, most: int) -> None:
         """Look at so many tiles and compress the unsaved ones that nobody wanted lately.
@@ -338,9 +342,8 @@ class Residents:
         record.payload = payload
         self._grow(size)
 
-    def _inflate(self, tile: int, record: Resident, payload: bytes) -> None:
-        pixels = decoded(tile, payload)
-        self._give_pixels(record)[:] = pixels
+    def _inflate(self, record: Resident, payload: bytes) -> None:
+        self._give_pixels(record)[:] = decode_payload(payload)
 
     def _give_pixels(self, record: Resident) -> Bytes:
         owed = _owed_bytes(record)
@@ -386,13 +389,3 @@ def put_under(record: Resident, base: Bytes) -> None:
     assert record.pixels is not None
     assert record.mask is not None
     np.copyto(record.pixels, base, where=~record.mask[..., None])
-
-
-def decoded(tile: int, payload: bytes) -> Bytes:
-    """The pixels of a payload from the store; black, and an error in the log, if it is damaged."""
-    try:
-        return decode_payload(payload)
-    except InflateError as error:
-        # There is no other copy to turn to, and everybody else's tiles are well.
-        logger.error("tile %s is damaged in the store, so it is black: %s", unkey(tile), error)
-        return np.zeros((TILE, TILE, 3), np.uint8)

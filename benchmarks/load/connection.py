@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import dataclass
+from typing import ClassVar
 
 from benchmarks.load.dialect import OPCODE_BINARY, Dialect, Payload, View
 from benchmarks.load.reactor import Reactor
@@ -34,6 +35,11 @@ class Totals:
 class Connection:
     """Speaks a dialect. Never blocks: what the socket doesn't take at once waits here."""
 
+    host: ClassVar[str] = "127.0.0.1"
+    """Where the server is."""
+    receive_buffer_bytes: ClassVar[int] = 0
+    """What the kernel takes of what isn't read; 0 leaves its default."""
+
     def __init__(
         self, reactor: Reactor, port: int, dialect: Dialect, view: View | None, totals: Totals
     ) -> None:
@@ -47,12 +53,16 @@ class Connection:
         self._web = ClientSocket()
         self._unsent = b""
         self._opened = False
-        self._sock = socket.create_connection(("127.0.0.1", port))
+        self._sock = socket.socket()
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.receive_buffer_bytes:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer_bytes)
         self._receive = self._sock.recv
+        self._unsent = self._web.upgrade(f"{self.host}:{port}", dialect.path, dialect.subprotocol)
+        self._sock.connect_ex((self.host, port))
         reactor.watch(self._sock.fileno(), self._readable)
-        self._send(self._web.upgrade(f"127.0.0.1:{port}", dialect.path, dialect.subprotocol))
+        reactor.when_writable(self._sock.fileno(), self._connected)
 
     @property
     def ready(self) -> bool:
@@ -79,6 +89,25 @@ class Connection:
     def close(self) -> None:
         """End it without ceremony."""
         self._end(_CODE_NONE)
+
+    def stop_reading(self) -> None:
+        """Read nothing any more, and leave the connection open."""
+        if self.close_code is None:
+            self._reactor.unwatch(self._sock.fileno())
+
+    def read_on(self) -> None:
+        """Read again after :meth:`stop_reading`."""
+        if self.close_code is None:
+            self._reactor.watch(self._sock.fileno(), self._readable)
+
+    def read_once(self) -> None:
+        """Read what one call gives, whether or not it is watched."""
+        if self.close_code is None:
+            self._readable()
+
+    def _connected(self) -> None:
+        """The connection is made, or has failed: then it is readable too."""
+        self._flush()
 
     def message(self, opcode: int, data: bytes) -> None:
         """A whole message came."""

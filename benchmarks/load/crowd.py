@@ -29,6 +29,9 @@ class Crowd:
         worker.on("counts", self.counts)
         worker.on("each", self.each)
         worker.on("check", self.check)
+        worker.on("sockets", self.sockets)
+        worker.on("stop_reading", self.stop_reading)
+        worker.on("leave", self.leave)
 
     def connect(self, command: Command) -> Answer:
         """Connect one client for each of ``views``, ``in_flight`` at a time; wait for all."""
@@ -105,6 +108,26 @@ class Crowd:
         for client in self.connections:
             if isinstance(client.dialect, Checking):
                 client.dialect.check_every = command["every"]
+        return {}
+
+    def sockets(self, command: Command) -> Answer:
+        """From now on connect to ``host``, with sockets of that ``receive_buffer_bytes``."""
+        self.connection_class.host = command["host"]
+        self.connection_class.receive_buffer_bytes = command["receive_buffer_bytes"]
+        return {}
+
+    def stop_reading(self, command: Command) -> Answer:
+        """The first ``count`` clients read nothing any more; their connections stay open."""
+        for client in self.connections[: command["count"]]:
+            client.stop_reading()
+        return {}
+
+    def leave(self, _: Command) -> Answer:
+        """All clients go, whatever is on its way."""
+        self.hush({})
+        for client in self.connections:
+            client.close()
+        self.connections.clear()
         return {}
 
     def each(self, _: Command) -> Answer:

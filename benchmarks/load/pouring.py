@@ -29,6 +29,7 @@ _STROKE_STEP = 10
 _PATCHES_A_FRAME = 4
 _PATCH_SIDE = 64
 _COLOURS = 16
+_NOISE_SIDE = 100
 _TICK_S = 0.001
 _REJECT = next(row.number for row in TABLE if row.message is Reject)
 
@@ -97,7 +98,22 @@ def picture(rng: random.Random, side: int) -> bytes:
     return zlib.compress(blocks.repeat(2, axis=0).repeat(2, axis=1).tobytes(), 1)
 
 
-_BATCHES = {"pixels": pixel_batch, "strokes": stroke_batch, "patches": patch_batch}
+def noise_batch(rng: random.Random, box: Box) -> Batch:
+    """A square of noise: some 30 KB that no compression makes less of."""
+    x0, y0, x1, y1 = box
+    x, y = rng.randint(x0, x1 - _NOISE_SIDE), rng.randint(y0, y1 - _NOISE_SIDE)
+    pixels = b"".join(rng.randbytes(3) + b"\xff" for _ in range(_NOISE_SIDE**2))
+    last = _NOISE_SIDE - 1
+    patch = Patch(x, y, x + last, y + last, zlib.compress(pixels, 1))
+    return Batch(encode(patch), 1, _NOISE_SIDE**2)
+
+
+_BATCHES = {
+    "pixels": pixel_batch,
+    "strokes": stroke_batch,
+    "patches": patch_batch,
+    "noise": noise_batch,
+}
 
 
 class Pourer(Connection):

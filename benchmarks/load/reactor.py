@@ -17,6 +17,7 @@ class Reactor:
     def __init__(self) -> None:
         self._poll = select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
+        self._writers: dict[int, Callable[[], None]] = {}
         self._due: dict[Callable[[float], float | None], float] = {}
 
     def watch(self, fd: int, readable: Callable[[], None]) -> None:
@@ -24,8 +25,14 @@ class Reactor:
         self._readers[fd] = readable
         self._poll.register(fd, select.EPOLLIN)
 
+    def when_writable(self, fd: int, writable: Callable[[], None]) -> None:
+        """Call ``writable`` once there is room to write to a descriptor that is watched."""
+        self._writers[fd] = writable
+        self._poll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+
     def unwatch(self, fd: int) -> None:
         """Never mind a descriptor any more, before it is closed."""
+        self._writers.pop(fd, None)
         if self._readers.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
@@ -57,7 +64,13 @@ class Reactor:
                     self._due[action] = following
         wait = min(self._due.values(), default=now + _IDLE_S) - monotonic()
         readers = self._readers
-        for fd, _ in self._poll.poll(max(0.0, min(wait, _IDLE_S)), _EVENTS_MAX):
+        for fd, event in self._poll.poll(max(0.0, min(wait, _IDLE_S)), _EVENTS_MAX):
+            if event & select.EPOLLOUT and fd in self._writers:
+                writable = self._writers.pop(fd)
+                self._poll.modify(fd, select.EPOLLIN)
+                writable()
+                if not event & ~select.EPOLLOUT:
+                    continue
             readable = readers.get(fd)
             if readable is not None:
                 readable()

@@ -63,6 +63,8 @@ class TilecastDialect:
     path = "/c/main/ws"
     subprotocol: str | None = SUBPROTOCOL
     broadcasts = False
+    watched: ClassVar[frozenset[int]] = frozenset()
+    """Types of messages that :meth:`watch` is given, each as it came."""
     _frames: ClassVar[int] = 0
     """Of all connections of the process."""
 
@@ -81,6 +83,8 @@ class TilecastDialect:
         """How many bytes those messages had."""
         self.seq = 0
         """The canvas's when it was last told: by WELCOME, then by each CLOCK."""
+        self.session = NEW_SESSION
+        """The session that HELLO asks for, then the one that WELCOME gave."""
         self.handled = 0
         self.durable = 0
         self.view_shown = 0
@@ -90,7 +94,7 @@ class TilecastDialect:
 
     def opening(self, view: View | None) -> list[Payload]:
         """See :meth:`benchmarks.load.dialect.Dialect.opening`."""
-        hello = Payload(OPCODE_BINARY, encode(Hello(VERSION, NEW_SESSION, "")))
+        hello = Payload(OPCODE_BINARY, encode(Hello(VERSION, self.session, "")))
         return [hello] if view is None else [hello, self.look(view)]
 
     def look(self, view: View, known: tuple[tuple[int, int, int], ...] = ()) -> Payload:
@@ -141,6 +145,8 @@ class TilecastDialect:
                 self.handled, self.durable, _ = _ACK_FIELDS.unpack_from(data, at)
             elif kind == _WELCOME:
                 self._welcome(data[at:end])
+            elif kind in self.watched:
+                self.watch(kind, data[at:end])
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
             self.kind_bytes[kind] = self.kind_bytes.get(kind, 0) + end - at
             at = end
@@ -148,10 +154,15 @@ class TilecastDialect:
             raise ValueError("a message is cut short")
         return pixels
 
+    def watch(self, kind: int, data: bytes) -> None:
+        """A message of a type that is watched came."""
+
     def _welcome(self, data: bytes) -> None:
         (message,) = decode(data, Sender.SERVER)
         assert isinstance(message, Welcome)
+        self.session = message.session
         self.seq = message.seq
+        self.handled = message.handled
         if not self._views:
             self.ready = True
 

@@ -5,13 +5,16 @@ Whoever has the token of ``{data}/server.json`` may; that is, who may read the d
 
 import hmac
 from http import HTTPStatus
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from server.http.context import ContextOf, LiveHub
+from server.http.description import problems
 from server.image_import import IMAGE_MAX_BYTES
 from server.problems import Problem, Unavailable
 from server.schemas import CanvasChange, CanvasDetails, CanvasSummary, NewCanvas
@@ -22,14 +25,16 @@ _CREATE_MAX_BYTES = IMAGE_MAX_BYTES * 4 // 3 + 65_536
 _CHANGE_MAX_BYTES = 65_536
 
 
-def _authorise(request: Request, authorization: Annotated[str, Header()] = "") -> None:
+_bearer = HTTPBearer(auto_error=False, description="The token of `{data}/server.json`.")
+
+
+def _authorise(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> None:
     token = getattr(request.app.state, "control_token", None)
-    kind, _, given = authorization.partition(" ")
-    if (
-        token is None
-        or kind.lower() != "bearer"
-        or not hmac.compare_digest(given.strip().encode(), token.encode())
-    ):
+    given = credentials.credentials.strip() if credentials else ""
+    if token is None or not hmac.compare_digest(given.encode(), token.encode()):
         raise Problem(
             HTTPStatus.UNAUTHORIZED,
             "This takes the token of the data folder.",
@@ -37,36 +42,54 @@ def _authorise(request: Request, authorization: Annotated[str, Header()] = "") -
         )
 
 
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    """The description of a body that :func:`_read` reads."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
 router = APIRouter(
-    prefix="/api/admin/canvases", include_in_schema=False, dependencies=[Depends(_authorise)]
+    prefix="/api/admin/canvases",
+    tags=["administration"],
+    dependencies=[Depends(_authorise)],
+    responses=problems(401, 503),
 )
 
 
 async def _read(request: Request, model: type[M], max_bytes: int) -> M:
     """The request's body as a model; read by hand, so that nobody's is read before the token's."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is over {max_bytes:,} bytes."
-            )
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:
+                raise Problem(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is over {max_bytes:,} bytes."
+                )
+    except ClientDisconnect:  # nobody reads the answer
+        raise Problem(HTTPStatus.BAD_REQUEST, "The body did not come to its end.") from None
     try:
         return model.model_validate_json(bytes(body))
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
+        complaints = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(
-            [{**problem, "loc": ("body", *problem["loc"])} for problem in problems]
+            [{**problem, "loc": ("body", *problem["loc"])} for problem in complaints]
         ) from None
 
 
-@router.get("")
+@router.get("", summary="All canvases, to who may change them")
 async def list_canvases(context: ContextOf) -> list[CanvasSummary]:
     """Every canvas."""
     return [CanvasSummary.of(hub.name, hub.info) for hub in context.canvases.all()]
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post(
+    "",
+    summary="Make a canvas",
+    status_code=HTTPStatus.CREATED,
+    responses=problems(400, 409, 413, 422, 500),
+    openapi_extra=_body(NewCanvas),
+)
 async def create_canvas(request: Request, context: ContextOf, response: Response) -> CanvasSummary:
     """Make the canvas that the body describes (:class:`NewCanvas`), and open it."""
     if not context.canvases.ready:
@@ -77,13 +100,18 @@ async def create_canvas(request: Request, context: ContextOf, response: Response
     return CanvasSummary.of(new.name, info)
 
 
-@router.get("/{canvas}")
+@router.get("/{canvas}", summary="One canvas", responses=problems(404))
 async def canvas_details(hub: LiveHub) -> CanvasDetails:
     """One canvas, with how far its drawing has come."""
     return CanvasDetails.of_log(hub.name, hub.info, seq=hub.durable_seq, epoch=hub.epoch)
 
 
-@router.patch("/{canvas}")
+@router.patch(
+    "/{canvas}",
+    summary="Change a canvas",
+    responses=problems(400, 404, 413, 422, 500),
+    openapi_extra=_body(CanvasChange),
+)
 async def change_canvas(request: Request, context: ContextOf, hub: LiveHub) -> CanvasSummary:
     """Change a canvas as the body says (:class:`CanvasChange`), at once."""
     change = await _read(request, CanvasChange, _CHANGE_MAX_BYTES)

@@ -1,5 +1,6 @@
 """What every route works with: the canvases, and the canvas that its path names."""
 
+from collections import Counter
 from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
@@ -26,6 +27,12 @@ class Context:
         self.canvases = canvases
         self.tile_images = tile_images
         self.region_images = region_images
+        self.answers: Counter[int] = Counter()
+        """HTTP answers so far, by status."""
+
+    def answered(self, status: int) -> None:
+        """Count an answer."""
+        self.answers[status] += 1
 
 
 def _context(request: Request) -> Context:

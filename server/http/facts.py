@@ -3,20 +3,21 @@
 from fastapi import APIRouter, Request, Response
 
 from server.http.context import ContextOf, LiveHub
-from server.problems import ProblemDetails, Unavailable
+from server.http.description import problems
+from server.problems import Unavailable
 from server.schemas import CanvasList, CanvasStats, CanvasSummary, Ready
 
 router = APIRouter(tags=["facts"])
 
 
-@router.get("/c/{canvas}/stats", summary="A canvas in figures")
+@router.get("/c/{canvas}/stats", summary="A canvas in figures", responses=problems(404, 503))
 async def stats(hub: LiveHub, response: Response) -> CanvasStats:
     """How many watch, how far the drawing has come, what is in memory."""
     response.headers["Cache-Control"] = "no-store"
     return CanvasStats.model_validate(hub.stats())
 
 
-@router.get("/api/canvases", summary="All canvases")
+@router.get("/api/canvases", summary="All canvases", responses=problems(503))
 async def canvases(context: ContextOf, response: Response) -> CanvasList:
     """Every canvas, and which one is shown at ``/``."""
     if not context.canvases.ready:
@@ -37,7 +38,7 @@ async def healthz() -> dict[str, str]:
 @router.get(
     "/readyz",
     summary="Readiness",
-    responses={503: {"model": ProblemDetails, "description": "Starting or stopping."}},
+    responses=problems(503, s503="Starting or stopping."),
 )
 async def readyz(request: Request) -> Ready:
     """Every canvas is open."""

@@ -1,7 +1,7 @@
 """What every answer has in common: HEAD, cross-origin reading, headers for safety."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,12 +36,14 @@ OPEN_HEADERS = tuple(_raw({**_SAFE, **_SAFE_UNLESS_SAID, **_OPEN_TO_ALL}))
 class CommonAnswers:
     """HEAD is GET without a body; what is open to any origin says so, errors too.
 
-    ``root_path`` is where a reverse proxy shows the server, whether or not it takes that off.
+    ``root_path`` is where a reverse proxy shows the server, whether or not it takes that off;
+    ``answered`` is called with each answer's status.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str) -> None:
+    def __init__(self, app: ASGIApp, root_path: str, answered: Callable[[int], None]) -> None:
         self._app = app
         self._root_path = root_path
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -55,6 +57,7 @@ class CommonAnswers:
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._answered(message["status"])
                 _add_headers(MutableHeaders(scope=message), is_open)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}

@@ -61,6 +61,12 @@ class PromptHttpProtocol(BoundedHttpProtocol):
         cycle.on_response()
         cycle.on_response = _nothing  # as uvicorn does: it holds this object
 
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is another protocol's from here on."""
+        super().handle_websocket_upgrade()
+        # It holds this object: without it nothing needs to be looked for (server.garbage).
+        self.parser = None  # type: ignore[assignment]
+
     def _write(self, answer: Answer, *, with_body: bool) -> None:
         status, headers, body = answer
         lines = [b"%b: %b\r\n" % header for header in self.server_state.default_headers]

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with bounds on a request's head and on how many requests may wait.
+"""uvicorn's HTTP protocol, with bounds on a request's head, its body and how many may wait.
 
 Without them a connection that never finishes asking, for a page or for an upgrade, is kept for ever
 and its headers are collected without end; and so are the requests of one that reads no answers.
@@ -12,9 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-HEAD_WITHIN_S = 10.0
-"""Time from connecting, or from a request's first byte, to the end of its headers."""
 HEAD_MAX_BYTES = 64 * 1024
+BODY_MIN_BYTES = 64 * 1024
+"""Of a body so much has to come each ``body_timeout_s``, or its end."""
 WAITING_MAX = 256
 """Requests of one connection that wait for an earlier one's answer; with more it is closed."""
 
@@ -30,11 +30,20 @@ class TooManyRequestsError(Exception):
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """One HTTP connection; given to uvicorn as ``http=``."""
+    """One HTTP connection; given to uvicorn as ``http=``.
 
+    ``head_timeout_s`` is the time from connecting, or from a request's first byte, to the end of
+    its headers; ``body_timeout_s`` that in which the next 64 KiB of a body have to come.
+    """
+
+    head_timeout_s = 10.0
+    body_timeout_s = 10.0
     _awaits_head = True
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
+    _body_bytes = 0
+    """What came of a body since its time began to run."""
+    _body_timer: asyncio.TimerHandle | None = None
     _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -53,6 +62,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._awaits_head and self._head_bytes > HEAD_MAX_BYTES:
             self.transport.write(HEAD_TOO_LARGE)
             self.transport.close()
+        elif not self._awaits_head:
+            self._body_bytes += len(data)
+            if self._body_timer is None and not self.transport.is_closing():
+                self._set_body_timer()
 
     def on_headers_complete(self) -> None:
         """The head is there."""
@@ -68,10 +81,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """What comes next is another request's head."""
         super().on_message_complete()
         self._awaits_head = True
+        self._cancel_body_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is waited for any more."""
         self._cancel_head_timer()
+        self._cancel_body_timer()
         self._abandon()
         super().connection_lost(exc)
 
@@ -87,7 +102,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._answering.message_event.set()
 
     def _set_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._head_is_late)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_is_late)
 
     def _cancel_head_timer(self) -> None:
         if self._head_timer is not None:
@@ -99,4 +114,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # An earlier request's answer may still be under way.
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
+            self.transport.close()
+
+    def _set_body_timer(self) -> None:
+        self._body_bytes = 0
+        self._body_timer = self.loop.call_later(self.body_timeout_s, self._look_at_body)
+
+    def _cancel_body_timer(self) -> None:
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+
+    def _look_at_body(self) -> None:
+        self._body_timer = None
+        # The application may not have taken yet what came: then no more is read.
+        if self._body_bytes >= BODY_MIN_BYTES or self.flow.read_paused:
+            self._set_body_timer()
+        else:
             self.transport.close()

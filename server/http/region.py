@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from server.http.conditional import matches, quote
 from server.http.context import ContextOf, LiveHub
+from server.http.description import problems
 from server.http.large_answer import LargeAnswer
 from server.http.regions import Region, parse_scale
 from server.http.tile_answers import CACHE_LIVE, SEQ_HEADER
-from server.problems import ProblemDetails, Unprocessable
+from server.problems import Unprocessable
 from tiles.geometry import CANVAS_MAX
 
 router = APIRouter(tags=["images"])
@@ -24,8 +25,7 @@ Coordinate = Annotated[int, Query(ge=0, lt=CANVAS_MAX, description="Canvas pixel
     responses={
         200: {"content": {"image/png": {}}, "description": "The image."},
         304: {"description": "It is still the one that If-None-Match names."},
-        422: {"model": ProblemDetails, "description": "No such rectangle, or too large."},
-        503: {"model": ProblemDetails, "description": "Too much to do: retry."},
+        **problems(404, 422, 503, s422="No such rectangle, or too large."),
     },
 )
 async def region(

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from server.http.context import ContextOf, LiveHub
+from server.http.description import problems
 from server.http.origin import base_url
 from server.http.tilegrid import DEFAULT_SIZE, TileGrid
 from server.schemas import CanvasSummary
@@ -40,7 +41,11 @@ def mercator_bounds(grid: TileGrid) -> tuple[float, float, float, float]:
     return -180.0, south, east, north
 
 
-@router.get("/c/{canvas}/tilejson.json", summary="TileJSON", response_model_exclude_none=True)
+@router.get(
+    "/c/{canvas}/tilejson.json",
+    summary="TileJSON",
+    responses=problems(404, 422, 503),
+)
 async def tilejson(
     request: Request,
     response: Response,

@@ -9,8 +9,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from server.http.description import problems
 from server.http.tile_answers import answer
 from server.http.tile_path import ImageFormat
+from server.http.tilegrid import SIZES
+from tiles.geometry import CANVAS_MAX
 
 
 async def tile(request: Request) -> Response:
@@ -40,7 +43,15 @@ _ABOUT = {
     "y": "Images from the upper edge.",
     "v": "An ETag without its quotes: if it is current and durable, never expires.",
 }
-_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+_LAST = CANVAS_MAX // min(SIZES) - 1
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "canvas": {"type": "string"},
+    "size": {"type": "integer", "enum": list(SIZES)},
+    "z": {"type": "integer", "minimum": 0, "maximum": _LAST.bit_length()},
+    "x": {"type": "integer", "minimum": 0, "maximum": _LAST},
+    "y": {"type": "integer", "minimum": 0, "maximum": _LAST},
+    "v": {"type": "string"},
+}
 
 
 def _parameter(name: str) -> dict[str, Any]:
@@ -49,7 +60,7 @@ def _parameter(name: str) -> dict[str, Any]:
         "in": "query" if name == "v" else "path",
         "required": name != "v",
         "description": _ABOUT[name],
-        "schema": {"type": "string" if name in {"canvas", "v"} else "integer"},
+        "schema": _SCHEMAS[name],
     }
 
 
@@ -64,8 +75,7 @@ def _add_route(path: str, names: str, about: str, format: ImageFormat) -> None:
         responses={
             200: {"content": {format.media_type: {}}, "description": "The image."},
             304: {"description": "It is still the one that If-None-Match names."},
-            404: {"content": _PROBLEM, "description": "Outside the pyramid."},
-            503: {"content": _PROBLEM, "description": "Too much to do: retry."},
+            **problems(404, 503, s404="There is no such canvas, or it is outside the pyramid."),
         },
         openapi_extra={"parameters": [_parameter(name) for name in names.split()]},
     )

@@ -27,7 +27,7 @@ from tests.bystander import Bystander
 from tests.e2e.conftest import Launch
 from tests.peer import Peer
 from tests.process import ServerProcess
-from tests.raw_socket import BINARY, CLOSE, CONT, PING, RawSocket, frame
+from tests.raw_socket import CONT, RawSocket, frame
 
 RED = (255, 0, 0)
 CLIENT_MESSAGES: list[ClientMessage] = [
@@ -223,24 +223,3 @@ async def test_no_hello_by_default(server: ServerProcess) -> None:
         with pytest.raises(AssertionError, match="no end within"):
             await peer.closed(within_s=4.9)
         assert await peer.closed(within_s=3) == CloseCode.TOO_SLOW
-
-
-BROKEN_FRAMES = {
-    "unmasked": frame(encode(Pixel(1, 1, *RED)), masked=False),
-    "reserved-bit": frame(b"", 0x40 | BINARY),
-    "reserved-opcode": frame(b"", 3),
-    "orphan-continuation": frame(b"", CONT),
-    "fragmented-ping": frame(b"", PING, final=False),
-    "long-ping": frame(bytes(126), PING),
-    "close-with-a-bad-code": frame((1005).to_bytes(2, "big"), CLOSE),
-}
-
-
-@pytest.mark.parametrize("broken", BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
-async def test_a_frame_against_rfc_6455(server: ServerProcess, broken: bytes) -> None:
-    """SES-3: what breaks the WebSocket protocol itself closes with 1002."""
-    async with RawSocket(server.port) as raw:
-        await raw.hello()
-        await raw.send(broken)
-        assert await raw.read_close() == 1002
-        await raw.ended()

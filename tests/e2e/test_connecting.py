@@ -1,6 +1,5 @@
 """Who gets a connection at all: origins, canvases, places, and handshakes that go wrong."""
 
-import asyncio
 import json
 import re
 from http import HTTPStatus
@@ -91,28 +90,6 @@ async def test_no_compression(server: ServerProcess) -> None:
     assert answer.startswith(b"HTTP/1.1 101 ")
     assert b"extensions" not in answer.lower()
     assert re.search(rb"(?i)sec-websocket-protocol: tilecast\.v1", answer)
-
-
-HALF_HANDSHAKES = {
-    "nothing": b"",
-    "half a line": b"GET /c/main/ws",
-    "half a request": b"GET /c/main/ws HTTP/1.1\r\nHost: x\r\n",
-    "half a second one": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n\r\nGET /c/main/ws",
-}
-
-
-@pytest.mark.usefixtures("bystander")
-async def test_half_a_handshake(server: ServerProcess) -> None:
-    """SES-5: who doesn't finish asking for an upgrade is not waited for without end."""
-
-    async def hang(data: bytes) -> None:
-        async with RawSocket(server.port) as raw:
-            await raw.send(data)
-            await raw.ended(within_s=15)
-
-    async with asyncio.TaskGroup() as group:
-        for name, data in HALF_HANDSHAKES.items():
-            group.create_task(hang(data), name=name)
 
 
 @pytest.mark.parametrize(

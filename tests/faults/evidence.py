@@ -1,7 +1,9 @@
-"""What a killed server left in its file, and whether that is what it had promised."""
+"""What a server's end left in its file, and whether that is what it had promised."""
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -9,16 +11,28 @@ import apsw
 from protocol.codec import decode
 from protocol.messages import Drawing
 from protocol.types import Sender
-from tests.faults.artist import Artist, whose
+from tests.faults.artist import Promise, whose
+from tests.faults.row import Figures
 from tests.oracle.canvas import Canvas as Oracle
 from tests.whole_canvas import whole_canvas
 from tiles.geometry import tile_range, unkey
+from tiles.log.check import check
 from tiles.log.sqlite import SqliteLog
 
 _ROWS = """
 SELECT first_seq, last_seq, authors.session, messages FROM log
 JOIN authors ON authors.id = log.author ORDER BY first_seq
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a file said when it was examined."""
+
+    epoch: int
+    clean: bool
+    saving: bool
+    """The server ended while it saved tiles."""
 
 
 class Evidence:
@@ -28,42 +42,53 @@ class Evidence:
         self.oracle = Oracle(side, side)
         self.found: Counter[tuple[int, int]] = Counter()
         """How often each message, by artist and serial, is in the log."""
-        self.epochs: list[int] = []
-        """The epoch at each examination."""
+        self.examined = self.checked = self.unsound = self.lost = self.twice = 0
+        """Files; those that went through all of ``tilecast check``; those that weren't whole;
+        messages that were durable and aren't there; messages that are there more than once. Any of
+        the last three ends the run.
+        """
+        self._judged: Counter[int] = Counter()
+        """The serial up to which each artist's messages were found as promised."""
         self._last: dict[int, int] = {}
         self._sessions: dict[int, bytes] = {}
         self._raw: list[tuple[int, int, bytes, bytes]] = []
         self._side = side
 
-    def examine(self, file: Path, artists: list[Artist]) -> bool:
-        """Hold the file to what the artists were promised. Returns whether the server died while
-        it saved tiles.
+    def examine(self, file: Path, promises: Sequence[Promise], *, checks: bool = True) -> Finding:
+        """Hold a file and its write-ahead log, which nobody has open, to what was promised.
 
-        The file is copied with its write-ahead log, as a crash left them.
+        They are changed: a start from them is part of it. ``checks``: let ``tilecast check`` look
+        at all of it too. AssertionError if anything is amiss.
         """
-        copy = file.parent.parent / "copy" / file.name
-        shutil.rmtree(copy.parent, ignore_errors=True)
-        copy.parent.mkdir()
-        for suffix in ("", "-wal"):
-            source = file.with_name(file.name + suffix)
-            if source.exists():
-                shutil.copy(source, copy.with_name(copy.name + suffix))
-        saving = self._read(copy)
-        for artist in artists:
-            self._judge(artist)
-        self._compare_recovered(copy)
-        return saving
+        if checks:
+            findings, _ = check(file)
+            self.checked += 1
+            self.unsound += not findings.well
+            assert findings.well, findings.problems
+        finding = self._read(file)
+        for promise in promises:
+            self._judge(promise)
+        self._compare_recovered(file, finding)
+        return finding
 
-    def _read(self, copy: Path) -> bool:
-        connection = apsw.Connection(str(copy))
+    def figures(self) -> Figures:
+        """What was counted."""
+        return {
+            "files examined": self.examined,
+            "files checked": self.checked,
+            "integrity errors": self.unsound,
+            "durable lost": self.lost,
+            "drawn twice": self.twice,
+        }
+
+    def _read(self, file: Path) -> Finding:
+        connection = apsw.Connection(str(file))
         try:
-            assert connection.pragma("integrity_check") == "ok"
+            self.examined += 1
+            self.unsound += connection.pragma("integrity_check") != "ok"
+            assert self.unsound == 0, "the file's integrity is gone"
             raw = list(connection.execute(_ROWS))
-            ((through,),) = connection.execute(
-                "SELECT value FROM meta WHERE key = 'checkpoint_seq'"
-            )
-            ((epoch,),) = connection.execute("SELECT value FROM meta WHERE key = 'epoch'")
-            self.epochs.append(epoch)
+            meta = dict(connection.execute("SELECT key, value FROM meta WHERE key <> 'info'"))
             ((newest,),) = connection.execute("SELECT coalesce(max(seq), 0) FROM tiles")
         finally:
             connection.close()
@@ -76,8 +101,8 @@ class Evidence:
                 assert isinstance(message, Drawing)
                 self._take(seq, message, session)
         self._raw = raw
-        assert max(self.found.values(), default=0) <= 1, "a message was drawn twice"
-        return bool(newest > through)
+        assert newest <= self.oracle.seq, "a checkpoint ran ahead of the log"
+        return Finding(meta["epoch"], bool(meta["clean"]), newest > meta["checkpoint_seq"])
 
     def _take(self, seq: int, message: Drawing, session: bytes) -> None:
         number, serial = whose(message)
@@ -85,23 +110,27 @@ class Evidence:
         assert serial > self._last.get(number, 0), "one session's messages changed places"
         self._last[number] = serial
         self.found[number, serial] += 1
+        self.twice += self.found[number, serial] > 1
+        assert self.twice == 0, f"{number}'s {serial} was drawn twice"
         self.oracle.apply(seq, message)
 
-    def _judge(self, artist: Artist) -> None:
+    def _judge(self, promise: Promise) -> None:
         """All that was said to be durable is there, once, and nothing that may not be."""
-        for serial in range(1, len(artist.drawn) + 1):
-            count = self.found[artist.number, serial]
-            if serial in artist.refusals_due:
-                assert count == 0, f"{artist.drawn[serial - 1]} was drawn"
-            elif serial <= artist.durable:
-                assert count == 1, f"{artist.drawn[serial - 1]} is there {count} times"
+        number = promise.number
+        for serial in promise.undrawn:
+            assert self.found[number, serial] == 0, f"{number}'s {serial} was drawn"
+        due = set(range(self._judged[number] + 1, promise.durable + 1)) - promise.undrawn
+        lost = [serial for serial in sorted(due) if not self.found[number, serial]]
+        self.lost += len(lost)
+        assert not lost, f"{number}'s {lost} were durable, and are lost"
+        self._judged[number] = max(self._judged[number], promise.durable)
 
-    def _compare_recovered(self, copy: Path) -> None:
+    def _compare_recovered(self, file: Path, finding: Finding) -> None:
         """A start from this file gives the fold of its log."""
-        log = SqliteLog(copy)
+        log = SqliteLog(file)
         recovered = log.open()
         try:
-            assert not recovered.clean
+            assert recovered.clean == finding.clean
             assert recovered.seq == self.oracle.seq
             pyramid = whole_canvas(log, recovered)
             for level in range(pyramid.levels):
@@ -110,3 +139,14 @@ class Evidence:
                     assert pixels == self.oracle.tile(*unkey(tile)), f"{unkey(tile)} differs"
         finally:
             log.close(0)
+
+
+def collect(file: Path, folder: Path) -> Path:
+    """Copy a canvas's file with its write-ahead log, as they are, into an empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for suffix in ("", "-wal"):
+        source = file.with_name(file.name + suffix)
+        if source.exists():
+            shutil.copy(source, folder / source.name)
+    return folder / file.name

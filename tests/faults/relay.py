@@ -18,6 +18,8 @@ class Relay:
         self._server: asyncio.Server | None = None
         self._lines: list[list[asyncio.StreamWriter]] = []
         self._forwarding: set[asyncio.Task[None]] = set()
+        self._speaking = asyncio.Event()
+        self._speaking.set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
@@ -32,10 +34,20 @@ class Relay:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self._speaking.set()
         for line in list(self._lines):
             _cut(line)
         await self._server.wait_closed()
         await asyncio.gather(*self._forwarding, return_exceptions=True)
+
+    @property
+    def lines(self) -> int:
+        """How many connections there are."""
+        return len(self._lines)
+
+    def go_silent(self) -> None:
+        """Forward nothing any more, in either direction, and leave all connections open."""
+        self._speaking.clear()
 
     def cut_one(self, random_: random.Random) -> bool:
         """Drop a line, with what is on its way in both directions; False if there is none."""
@@ -56,8 +68,8 @@ class Relay:
                 back, forth = await asyncio.open_connection("127.0.0.1", self.target_port)
                 line.append(forth)
                 pumps = [
-                    asyncio.create_task(_pump(reader, forth)),
-                    asyncio.create_task(_pump(back, writer)),
+                    asyncio.create_task(self._pump(reader, forth)),
+                    asyncio.create_task(self._pump(back, writer)),
                 ]
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
                 _cut(line)
@@ -66,11 +78,11 @@ class Relay:
             _cut(line)
             self._lines.remove(line)
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_CHUNK_BYTES):
-        writer.write(data)
-        await writer.drain()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(_CHUNK_BYTES):
+            await self._speaking.wait()
+            writer.write(data)
+            await writer.drain()
 
 
 def _cut(line: list[asyncio.StreamWriter]) -> None:

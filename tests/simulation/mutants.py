@@ -42,7 +42,7 @@ class LateViewing(Viewing):
             if (session, tile) in self.late:
                 del self.late[session, tile]
             else:
-                super()._drop(session, (tile,))
+                super()._drop(session, [tile])
 
 
 class LateFanout(Fanout):

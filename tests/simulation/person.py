@@ -9,7 +9,7 @@ from client.events import Clocked, Rejected, SessionLost, Welcomed
 from client.view import View
 from protocol.codec import encode
 from protocol.errors import ProtocolError, RejectCode
-from protocol.messages import Drawing
+from protocol.messages import Drawing, Patch
 from protocol.session import State
 from tests.oracle.drawing import refusal
 from tests.simulation.link import Link, Profile
@@ -39,6 +39,7 @@ class Person:
         self.lost: set[int] = set()
         self.sessions: list[bytes] = []
         self.clocked = (0, 0)
+        self.acts = 0
         self.profile = profile
         self._world = world
         self._rng = rng
@@ -161,8 +162,9 @@ class Person:
         if code is None:
             held = event.code in self._world.may_reject
         else:
-            # A PATCH's stream is looked at last, and storage in trouble comes before it.
-            held = event.code in {code, RejectCode.READ_ONLY}
+            # A PATCH's stream is looked at last: after storage in trouble, and after the budget.
+            before = {RejectCode.READ_ONLY, RejectCode.RATE}
+            held = event.code == code or (isinstance(event.message, Patch) and event.code in before)
         self._world.verdict.check(held, "RAS-3", f"{event} where {code} is due")
 
     def _redraw(self, event: SessionLost) -> None:
@@ -183,6 +185,7 @@ class Person:
         if self._world.quiet:
             return
         if self.online:
+            self.acts += 1
             self._act()
             self.flush()
         elif self.link is not None and self.core.phase is Phase.GREETING:

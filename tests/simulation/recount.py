@@ -131,10 +131,18 @@ def nobody_left(verdict: Verdict, hub: Hub, sessions: list[Session]) -> None:
     verdict.check(not left, "SES-5", f"subscribers stay on {left[:3]}")
     verdict.check(len(hub.viewing.areas) == 0, "SES-5", "a viewport stays in the index")
     for session in sessions:
-        verdict.check(session.state is State.CLOSED, "SES-5", "a session isn't closed")
-        held = any(part.holds(session) for part in (hub._awareness, hub._fanout, hub.ordering))
-        verdict.check(not held, "SES-5", "a session is still waited for")
-        verdict.check(not session.hears and not session.heard_by, "SES-5", "it still hears")
-        if session.identity is not None:
-            held = session in (session.identity.connection, session.identity.waiting)
-            verdict.check(not held, "SES-5", "an identity holds on to a session")
+        left_nothing(verdict, hub, session)
+
+
+def left_nothing(verdict: Verdict, hub: Hub, session: Session) -> None:
+    """A session that ended is in none of the server's sets, nor in another session's."""
+    verdict.check(session.state is State.CLOSED, "SES-5", "a session isn't closed")
+    held = any(
+        part.holds(session) for part in (hub._awareness, hub.fanout, hub.ordering, hub._entering)
+    )
+    verdict.check(not held, "SES-5", "a session is still waited for")
+    verdict.check(not session.queued, "SES-5", "a session's turn would come")
+    verdict.check(not session.hears and not session.heard_by, "SES-5", "it still hears")
+    if session.identity is not None:
+        held = session in (session.identity.connection, session.identity.waiting)
+        verdict.check(not held, "SES-5", "an identity holds on to a session")

@@ -8,7 +8,9 @@ SETTINGS = Settings(
     max_cursors=24,
     max_viewport_tiles=256,
     budget_pixels=150_000,
-    budget_refill=30_000,
+    budget_refill=6_000,
+    budget_sessions_per_address=1,
+    presence_interval_ms=500,
     checkpoint_interval_s=3.0,
     checkpoint_step_tiles=16,
 )

@@ -10,6 +10,8 @@ from server.hub import Hub
 from server.memory import Memory
 from server.session import Session
 from server.settings import Settings
+from server.supervisor import Supervisor
+from server.turns import Turns
 from tests.memory_log import MemoryLog, MemoryStore
 from tests.simulation.settings import SETTINGS
 from tests.simulation.verdict import Verdict
@@ -75,15 +77,17 @@ class Table:
             store = MemoryStore(CanvasInfo(100, 100))
             log = MemoryLog(store, schedule=self.time.do_after, delay_s=0.001)
         recovered = log.open()
-        self.memory = Memory(settings.memory_budget_bytes, process)
+        self.supervisor = Supervisor(process)
+        self.memory = Memory(settings.memory_budget_bytes, self.supervisor)
         self.hub = Hub(
             "main",
             log,
             recovered,
             recover(log, recovered),
             self.memory,
+            Turns(process),
             settings,
-            process,
+            self.supervisor,
             process.offload,
             lambda: 0,
         )

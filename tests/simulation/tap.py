@@ -138,7 +138,11 @@ class Tap:
     def _message(self, number: int) -> bytes:
         """The connection's drawing message of that number."""
         assert self._welcome is not None
-        return self._numbered[number - self._welcome.handled - 1]
+        index = number - self._welcome.handled - 1
+        if index >= len(self._numbered):
+            self._fail("ACK-1", f"message {number} was never sent on this connection")
+            return b""
+        return self._numbered[index]
 
     # -- from the server -----------------------------------------------------------------------
 

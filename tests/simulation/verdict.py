@@ -12,17 +12,22 @@ class Violation(AssertionError):
 class Verdict:
     """Collects violations where they can't be raised: the server would catch and log them.
 
-    With ``rules`` it is blind to all others.
+    With ``rules`` it is blind to all others, and in any case to those ``excused``.
     """
 
-    def __init__(self, rules: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, rules: frozenset[str] | None = None, excused: frozenset[str] = frozenset()
+    ) -> None:
         self.now = 0.0
         self._rules = rules
+        self._excused = excused
         self._first: Violation | None = None
 
     def fail(self, rule: str, text: str) -> None:
         """A promise was broken."""
-        if self._first is None and (self._rules is None or rule in self._rules):
+        if self._first is not None or rule in self._excused:
+            return
+        if self._rules is None or rule in self._rules:
             self._first = Violation(rule, text, self.now)
 
     def check(self, held: bool, rule: str, text: str) -> None:

@@ -12,12 +12,16 @@ from unittest.mock import patch
 
 from protocol.errors import RejectCode
 from protocol.messages import Drawing, PresenceSet
+from protocol.session import State
 from server.hub import Hub
 from server.line import Line
 from server.memory import Memory
 from server.session import Session
+from server.supervisor import Service, Supervisor
+from server.turns import Turns
 from tests.memory_log import MemoryStore
 from tests.oracle.canvas import levels
+from tests.sabotage import Sabotage, crash_at, stand_down
 from tests.simulation.link import HEARTBEAT_S, Link, Profile
 from tests.simulation.painter import Painter
 from tests.simulation.person import Person
@@ -42,6 +46,8 @@ from tiles.raster import Paint, rasterise
 from tiles.recovery import recover
 
 _RASTERISED_MAX = 4_000
+_AFRESH = frozenset({"FAN-4", "LVL-3", "VIEW-1"})
+"""What doesn't hold for tiles that go afresh since the fan-out failed."""
 _TROUBLE_MADE_HERE = ("storage fails", "canvas main: not everything could be written")
 
 
@@ -60,6 +66,8 @@ class Plan:
     troubles: int = 2
     visits: int = 6
     """Strangers who break the protocol."""
+    failures: int = 0
+    """Crashes of single background services."""
 
 
 class Server:
@@ -68,6 +76,9 @@ class Server:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.hub: Hub | None = None
+        self.supervisor: Supervisor | None = None
+        self.restarts = 0
+        """Of background services, in processes that are no more."""
         self._process: Process | None = None
         self._log: WatchedLog | None = None
         self._links: list[Link] = []
@@ -89,19 +100,22 @@ class Server:
         compare_start(world, whole_canvas(log, recovered))
         tick_s = world.rng.choice((2e-6, 2e-5, 1e-4))
         process = Process(world.time, world.rng, tick_s)
+        supervisor = Supervisor(process)
         hub = Hub(
             "main",
             log,
             recovered,
             pyramid,
-            Memory(world.settings.memory_budget_bytes, process),
+            Memory(world.settings.memory_budget_bytes, supervisor),
+            Turns(process),
             world.settings,
-            process,
+            supervisor,
             process.offload,
             lambda: int(1000 * world.time.now),
         )
         hub.start()
         self.hub, self._process, self._log = hub, process, log
+        self.supervisor = supervisor
 
     def accept(self, link: Link) -> bool:
         """Let a connection in, if the server is up."""
@@ -118,6 +132,7 @@ class Server:
     def crash(self) -> None:
         """Like ``kill -9``."""
         if self.hub is not None:
+            self._count_restarts()
             assert self._process is not None
             assert self._log is not None
             self._process.alive = False
@@ -127,20 +142,37 @@ class Server:
     def stop(self) -> None:
         """Like SIGTERM."""
         if self.hub is not None:
+            self._count_restarts()
             assert self._process is not None
             asyncio.run(self.hub.stop())
+            for session in self._world.sessions:
+                closed = session.state is State.CLOSED
+                self._world.verdict.check(closed, "SES-5", "a session isn't closed at the end")
             self._process.alive = False
             self._gone(crashed=False)
 
+    def _count_restarts(self) -> None:
+        assert self.supervisor is not None
+        self.restarts += sum(service.restarts for service in self.supervisor)
+
     def _gone(self, *, crashed: bool) -> None:
         links, self._links = self._links, []
-        self.hub = self._process = self._log = None
+        self.hub = self._process = self._log = self.supervisor = None
+        self._world.sessions.clear()  # what they held went with the hub
         if crashed:
-            self._world.sessions.clear()
             for link in links:
                 link.crash()
         if not self._world.over:
             self._world.time.after(self._world.rng.uniform(0.3, 2.0), self.start)
+
+    def fail(self) -> None:
+        """A background service crashes, in the middle of something, if it does anything soon."""
+        if self.supervisor is None:
+            return
+        rng = self._world.rng
+        services = [one for one in self.supervisor if isinstance(one, Service)]
+        crash_at(rng.choice(services), rng.choice((1, 2, 3, 5, 8, 13, 21)))
+        self._world.time.after(1.2, stand_down)
 
     def trouble(self, seconds: float) -> None:
         """The disk fails for a while, or merely takes long."""
@@ -174,7 +206,7 @@ class World:
     def __init__(self, plan: Plan, seed: int, rules: frozenset[str] | None = None) -> None:
         self.plan = plan
         self.rng = random.Random(seed)
-        self.verdict = Verdict(rules)
+        self.verdict = Verdict(rules, _AFRESH if plan.failures else frozenset())
         self.settings = SETTINGS.model_copy(
             update={"memory_budget_bytes": self.rng.choice(BUDGETS_BYTES)}
         )
@@ -234,7 +266,10 @@ class World:
             patch("server.fanout._SLICE_S", slice_s),
             patch("server.hub.Session", NumberedSession),
         ):
-            self._live()
+            try:
+                self._live()
+            finally:
+                stand_down()
             self._rest()
             self._compare()
             self._leave()
@@ -254,6 +289,8 @@ class World:
             self.time.after(rng.uniform(0.2, 0.9) * plan.seconds, self.server.crash)
         for _ in range(plan.restarts):
             self.time.after(rng.uniform(0.2, 0.9) * plan.seconds, self.server.stop)
+        for _ in range(plan.failures):
+            self.time.after(rng.uniform(0.1, 0.9) * plan.seconds, self.server.fail)
         for _ in range(plan.troubles):
             at = rng.uniform(0.1, 0.9) * plan.seconds
             self.time.after(at, self.server.trouble, rng.uniform(0.2, 1.5))
@@ -365,6 +402,8 @@ class _ErrorsFail(logging.Handler):
         self._verdict = verdict
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info is not None and isinstance(record.exc_info[1], Sabotage):
+            return
         text = self.format(record)
         if not text.startswith(_TROUBLE_MADE_HERE):
             self._verdict.fail("SES-8", f"the server logged: {text}")

@@ -76,6 +76,20 @@ def test_resume_sends_the_rest_again_from_handled_plus_one() -> None:
     assert not len(outbox)
 
 
+def test_what_was_refused_is_settled_though_the_server_forgot_it() -> None:
+    """After a crash nothing more comes for it: whoever waits for its serial would wait for ever."""
+    outbox = filled(4)
+    send(outbox)
+    for n in (2, 4):
+        outbox.reject(n, 6, 0)
+    outbox.acknowledge(4, 0, 9)
+    assert outbox.resume(1, (), 7) == [Acked(4, 2, 7)]
+    assert send(outbox) == [3]
+    outbox.acknowledge(2, 0, 8)
+    assert outbox.resume(2, (), 8) == [Acked(4, 4, 8)]
+    assert len(outbox) == 0
+
+
 def test_resume_reports_rejections_that_were_missed() -> None:
     """The JSON's pairs name them, and those heard of before are not told twice."""
     outbox = filled(4)

@@ -225,6 +225,8 @@ async def test_reference(tmp_path: Path) -> None:
         for path, operations in schema["paths"].items():
             assert path in page.text
             assert operations["get"]["summary"]
+            for operation in operations.values():
+                assert ("security" in operation) == path.startswith("/api/admin/")
         for path in (
             "/c/{canvas}/tiles/{z}/{x}/{y}.png",
             "/c/{canvas}/tiles/{size}/{z}/{x}/{y}@2x.webp",
@@ -236,4 +238,4 @@ async def test_reference(tmp_path: Path) -> None:
             "/readyz",
         ):
             assert path in schema["paths"]
-        assert not any("admin" in path for path in schema["paths"])
+        assert any(path.startswith("/api/admin/") for path in schema["paths"])

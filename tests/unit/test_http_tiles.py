@@ -195,7 +195,7 @@ async def test_what_is_not_durable_is_not_immutable(tmp_path: Path) -> None:
         hub = site.hub()
         await site.paint(Pixel(1, 1, *RED))
         version = f"{hub.epoch:x}-1"
-        hub._journal.durable_seq = 0
+        hub.journal.durable_seq = 0
         answer = await site.get(f"/c/main/tiles/2/0/0.png?v={version}")
         assert answer.headers["etag"] == f'"{version}"'
         assert "immutable" not in answer.headers["cache-control"]

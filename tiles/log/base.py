@@ -166,8 +166,13 @@ class Log(Protocol):
         the process dies costs a longer replay, nothing else.
         """
 
-    def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
-        """The durable batches that hold any seq in (after, until], in order."""
+    def read(
+        self, after: int, until: int | None = None, box: tuple[int, int, int, int] | None = None
+    ) -> Iterator[Batch]:
+        """The durable batches that hold any seq in (after, until], in order.
+
+        With a ``box`` (x0, y0, x1, y1) those alone whose own box shares a pixel with it.
+        """
 
     def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
         """The checkpoints of these tiles, by key, some hundreds at most; in order of key.
@@ -200,3 +205,7 @@ class Log(Protocol):
 
 class LogError(Exception):
     """The log can't be opened or written; the text says what and where."""
+
+
+class DamagedError(LogError):
+    """What is stored isn't what was written; asking again gives nothing else."""

@@ -13,7 +13,9 @@ from typing import Any
 
 import apsw
 
-from tiles.log.base import Author, Batch, LogError, SavedTile, SessionCount
+from tiles.geometry import Rectangle
+from tiles.log.base import Author, Batch, DamagedError, LogError, SavedTile, SessionCount
+from tiles.log.checksum import row_checksum
 from tiles.log.schema import connect, unpack_rejections
 
 CONNECTIONS_MAX = 4
@@ -28,7 +30,13 @@ WAIT_S = 2.0
 
 _AUTHORS_KEPT = 16_384
 _BATCHES = """
-SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, messages FROM log
+SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, checksum, messages FROM log
+WHERE first_seq >= ? AND first_seq <= ? ORDER BY first_seq LIMIT ?
+"""
+# Rows outside the box come without their messages, so that a piece of them is short too.
+_BATCHES_IN_BOX = """
+SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, checksum,
+CASE WHEN x0 <= ? AND y0 <= ? AND x1 >= ? AND y1 >= ? THEN messages END FROM log
 WHERE first_seq >= ? AND first_seq <= ? ORDER BY first_seq LIMIT ?
 """
 _TILES = "SELECT key, seq, data FROM tiles WHERE key > ? ORDER BY key LIMIT ?"
@@ -89,6 +97,8 @@ class Readers:
             if connection is not None:
                 self._discard(connection)
                 connection = None
+            if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+                raise DamagedError(f"{self._path} is damaged: {error}") from error
             if isinstance(error, apsw.Error):
                 raise LogError(f"{self._path} can't be read: {error}") from error
             raise
@@ -131,24 +141,38 @@ class Readers:
             cursor = connection.execute(statement, (*values, PIECE_ROWS))
             for row in cursor:
                 rows.append(row)
-                size += len(row[-1])
+                size += len(row[-1] or b"")
                 if size >= PIECE_BYTES:
                     break
             cursor.close(force=True)
         return rows
 
-    def batches(self, after: int, until: int | None) -> Iterator[Batch]:
-        """The batches that hold any seq in (after, until], in order."""
+    def batches(
+        self, after: int, until: int | None, box: Rectangle | None = None
+    ) -> Iterator[Batch]:
+        """The batches that hold any seq in (after, until], in order; see :class:`.base.Log`."""
         end = _SEQ_MAX if until is None else until
         if end <= after:
             return
         authors: dict[int, Author] = {}
         start = self._first_row(after)
-        while rows := self._piece(_BATCHES, (start, end)):
-            self._name_authors(authors, {row[2] for row in rows})
-            for first, last, author, time_ms, x0, y0, x1, y1, messages in rows:
-                yield Batch(first, last, authors[author], time_ms, (x0, y0, x1, y1), messages)
+        statement: str = _BATCHES
+        reach: tuple[int, ...] = ()
+        if box is not None:
+            statement, reach = _BATCHES_IN_BOX, (box[2], box[3], box[0], box[1])
+        while rows := self._piece(statement, (*reach, start, end)):
             start = rows[-1][1] + 1
+            rows = [row for row in rows if row[-1] is not None]
+            self._name_authors(authors, {row[2] for row in rows})
+            for first, last, author, time_ms, x0, y0, x1, y1, checksum, messages in rows:
+                around = x0, y0, x1, y1
+                if checksum is not None and checksum != row_checksum(
+                    first, last, author, time_ms, around, messages
+                ):
+                    raise DamagedError(
+                        f"{self._path} is damaged: the log at seq {first} isn't what was written"
+                    )
+                yield Batch(first, last, authors[author], time_ms, around, messages)
 
     def _first_row(self, after: int) -> int:
         """Where the row with the first seq past ``after`` begins, or would begin."""
@@ -177,7 +201,7 @@ class Readers:
                 authors[number] = Author(*values)
         unnamed = ids - authors.keys()
         if unnamed:
-            raise LogError(f"{self._path} is damaged: author {min(unnamed)} is missing")
+            raise DamagedError(f"{self._path} is damaged: author {min(unnamed)} is missing")
 
     def tiles(self) -> Iterator[SavedTile]:
         """Every tile checkpoint, in order of key."""

@@ -10,6 +10,7 @@ from functools import cache
 import apsw
 
 from tiles.log.base import Author, Batch, SavedTile, SessionCount
+from tiles.log.checksum import row_checksum
 from tiles.log.schema import pack_rejections
 
 AUTHORS_KEPT = 16_384
@@ -44,17 +45,7 @@ class RowWriter:
         """Add rows to the log."""
         self._insert(
             _LOG,
-            [
-                (
-                    batch.first_seq,
-                    batch.last_seq,
-                    self._author(batch.author),
-                    batch.time_ms,
-                    *batch.box,
-                    batch.messages,
-                )
-                for batch in batches
-            ],
+            [_row(batch, self._author(batch.author)) for batch in batches],
         )
 
     def counts(self, counts: Iterable[SessionCount]) -> None:
@@ -99,6 +90,12 @@ class RowWriter:
                 values = [value for row in rows[start : start + size] for value in row]
                 self._connection.execute(_filled(statement, size, len(rows[0])), values)
                 start += size
+
+
+def _row(batch: Batch, author: int) -> tuple[Value, ...]:
+    head = batch.first_seq, batch.last_seq, author, batch.time_ms
+    checksum = row_checksum(*head, batch.box, batch.messages)
+    return *head, *batch.box, batch.messages, checksum
 
 
 @cache

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import apsw
 
@@ -17,17 +18,19 @@ from tiles.log.lock import FileLock
 APPLICATION_ID = 0x54434C47
 """``TCLG``, in the SQLite header, where ``file`` and :func:`check_identity` look for it."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """The ``user_version`` that this code writes, and the newest it reads.
 
-In format 1 only level 0 was checkpointed; such a file is of format 2 from its next open on.
+In format 1 only level 0 was checkpointed; up to format 2 rows of the log had no checksum. Such a
+file is of the newest format from its next open on (:func:`upgrade`).
 """
 
 EPOCH_MAX = 2**53 - 1
 
 # Tables are STRICT: a value of the wrong type is an error when it is written, not when it is read.
 # Authors stand apart, since a row of one pixel is smaller than the name of who set it. ``messages``
-# and ``data`` come last, so that a scan of the other columns doesn't touch overflow pages.
+# and ``data`` come late, so that a scan of the other columns doesn't touch overflow pages.
+# ``checksum`` (:mod:`tiles.log.checksum`) is NULL in rows of older formats.
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE authors (
@@ -37,7 +40,7 @@ CREATE TABLE authors (
 CREATE TABLE log (
     first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, author INTEGER NOT NULL,
     time_ms INTEGER NOT NULL, x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL,
-    y1 INTEGER NOT NULL, messages BLOB NOT NULL
+    y1 INTEGER NOT NULL, messages BLOB NOT NULL, checksum INTEGER
 ) STRICT;
 CREATE TABLE sessions (
     session BLOB PRIMARY KEY, handled INTEGER NOT NULL, rejected BLOB NOT NULL,
@@ -109,19 +112,34 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def connect(path: Path, *, readonly: bool = False, vfs: str | None = None) -> apsw.Connection:
+def connect(
+    path: Path,
+    *,
+    readonly: bool = False,
+    vfs: str | None = None,
+    immutable: bool = False,
+    lenient: bool = False,
+) -> apsw.Connection:
     """Open the file as it is and check that it is a canvas's.
+
+    ``immutable``: nobody writes it, and it has no write-ahead log; not even a lock is left beside
+    it then. ``lenient``: to read what is left of a file that is cut short.
 
     Raises :class:`LogError` for a file of another kind or of a newer version, ``apsw.Error`` for
     what SQLite finds wrong.
     """
     flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
-    connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
+    name = str(path)
+    if immutable:
+        name = f"file:{quote(name)}?immutable=1"
+        flags |= apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(name, flags=flags, vfs=vfs)
     try:
         connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
         # The file may have come from a stranger: nothing in its schema may run functions.
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
-        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, int(not lenient))
+        connection.pragma("writable_schema", int(lenient))
         check_identity(connection, path)
         connection.pragma("cache_size", -_CACHE_KIB)
         if readonly:
@@ -186,6 +204,18 @@ def has_overviews(connection: apsw.Connection) -> bool:
     """Whether the checkpoints are of all levels; those of a file of format 1 aren't yet."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'overviews'").fetchone()
     return row is not None and bool(row[0])
+
+
+def has_checksums(connection: apsw.Connection) -> bool:
+    """Whether rows of the log have checksums; those of older formats haven't."""
+    return any(name == "checksum" for _, name, *_ in connection.execute("PRAGMA table_info(log)"))
+
+
+def upgrade(connection: apsw.Connection) -> None:
+    """Make a file of an older format one of the newest, within a transaction."""
+    if not has_checksums(connection):
+        connection.execute("ALTER TABLE log ADD COLUMN checksum INTEGER")
+    connection.pragma("user_version", FORMAT_VERSION)
 
 
 def write_meta(connection: apsw.Connection, key: str, value: int | str) -> None:

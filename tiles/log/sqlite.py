@@ -5,6 +5,7 @@ from pathlib import Path
 
 import apsw
 
+from tiles.geometry import Rectangle
 from tiles.log.base import (
     Batch,
     CanvasInfo,
@@ -93,9 +94,11 @@ class SqliteLog:
             raise LogError(f"{self._path} is not open for writing")
         return self._writer
 
-    def read(self, after: int, until: int | None = None) -> Iterator[Batch]:
+    def read(
+        self, after: int, until: int | None = None, box: Rectangle | None = None
+    ) -> Iterator[Batch]:
         """The durable batches that hold any seq in (after, until], in order."""
-        return self._readers.batches(after, until)
+        return self._readers.batches(after, until, box)
 
     def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
         """The checkpoints of these tiles, in order of key."""

@@ -4,18 +4,27 @@ Each method that writes is one transaction and returns when it would survive a p
 to do next, and what to do when one fails, is :mod:`tiles.log.writer`'s business.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
 
-from tiles.log.base import Batch, CanvasInfo, Commit, LogError, Recovered, SavedTile, SessionCount
+from tiles.log.base import (
+    Batch,
+    CanvasInfo,
+    Commit,
+    DamagedError,
+    LogError,
+    Recovered,
+    SavedTile,
+    SessionCount,
+)
 from tiles.log.lock import FileLock
+from tiles.log.place import Place
 from tiles.log.readers import Readers
 from tiles.log.rows import RowWriter
 from tiles.log.schema import (
-    FORMAT_VERSION,
     connect,
     decode_info,
     encode_info,
@@ -23,8 +32,10 @@ from tiles.log.schema import (
     new_epoch,
     read_meta,
     transaction,
+    upgrade,
     write_meta,
 )
+from tiles.log.wal import wal_end
 
 WAL_CHECKPOINT_PAGES = 1000
 """After so many pages the write-ahead log is copied into the file: 4 MiB, some milliseconds."""
@@ -50,6 +61,7 @@ class Store:
         self._vfs = vfs
         self._readers = readers
         self._lock = FileLock(path)
+        self._place = Place(path)
         self._connection: apsw.Connection | None = None
         self._rows: RowWriter | None = None
         self._epoch = 0
@@ -69,12 +81,17 @@ class Store:
         self._lock.acquire()
         try:
             connect(self._path, readonly=True, vfs=self._vfs).close()
+            end = wal_end(self._path)
             self._resync_wal()
             recovered = self._recover(self._connect())
+            if end.damaged or end.dropped_frames:
+                recovered.notes.append(str(end))
         except BaseException as error:
             self._disconnect()
             self._lock.release()
-            if isinstance(error, apsw.Error):
+            if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+                raise DamagedError(f"{self._path} is damaged: {error}") from error
+            if isinstance(error, apsw.Error | OSError):
                 raise LogError(f"{self._path} can't be opened: {error}") from error
             raise
         self._readers.resume()
@@ -91,8 +108,8 @@ class Store:
             self._epoch = new_epoch()
             notes.append("the last stop was not clean: the canvas has a new epoch")
         overviews = has_overviews(connection)
-        with transaction(connection):
-            connection.pragma("user_version", FORMAT_VERSION)
+        with self._transaction(connection):
+            upgrade(connection)
             write_meta(connection, "epoch", self._epoch)
             write_meta(connection, "clean", 0)
         return Recovered(
@@ -117,7 +134,7 @@ class Store:
         connection, rows = self._opened()
         if batches:
             self._attempted_seq = batches[-1].last_seq
-        with transaction(connection):
+        with self._transaction(connection):
             rows.batches(batches)
             rows.counts(counts)
         self._seq = self._attempted_seq
@@ -125,7 +142,7 @@ class Store:
     def save_tiles(self, tiles: Sequence[SavedTile], through: int | None) -> None:
         """Write tiles' checkpoints and, unless it is None, what all of them hold."""
         connection, rows = self._opened()
-        with transaction(connection):
+        with self._transaction(connection):
             rows.tiles(tiles)
             if through is not None:
                 write_meta(connection, "checkpoint_seq", through)
@@ -142,7 +159,7 @@ class Store:
             (after, limit - 1),
         ).fetchone()
         until: bytes | None = None if row is None else row[0]
-        with transaction(connection):
+        with self._transaction(connection):
             connection.execute(
                 "DELETE FROM sessions WHERE session > ? AND (?2 IS NULL OR session <= ?2) "
                 "AND seen_ms < ?3",
@@ -160,8 +177,15 @@ class Store:
 
     def _set_meta(self, key: str, value: int | str) -> None:
         connection, _ = self._opened()
-        with transaction(connection):
+        with self._transaction(connection):
             write_meta(connection, key, value)
+
+    @contextmanager
+    def _transaction(self, connection: apsw.Connection) -> Iterator[None]:
+        """A transaction that is durable at the end, in files that a start would find."""
+        with transaction(connection):
+            yield
+        self._place.check()
 
     @property
     def wal_is_long(self) -> bool:
@@ -198,9 +222,14 @@ class Store:
 
         Until it does, readers go on, since the old connection stays open: as long as there is one,
         SQLite keeps its index of the write-ahead log, and with it what was durable, and doesn't
-        find there the commits whose sync failed.
+        find there the commits whose sync failed. It is also all that still holds a file that was
+        deleted.
         """
-        self._resync_wal()
+        self._place.check_file()
+        if self._place.lacks_wal():
+            self._rescue_wal()
+        else:
+            self._resync_wal()
         self._readers.suspend()
         self._disconnect(checkpoint=False)
         connection = self._connect()
@@ -210,6 +239,15 @@ class Store:
             self._disconnect(checkpoint=False)
             raise
         self._readers.resume()
+
+    def _rescue_wal(self) -> None:
+        """Copy into the file what the connection has of a write-ahead log that was deleted."""
+        if self._connection is not None:
+            self._readers.suspend()
+            try:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+            finally:
+                self._readers.resume()
 
     def _verify(self, connection: apsw.Connection) -> None:
         epoch = read_meta(connection, "epoch")
@@ -247,6 +285,7 @@ class Store:
     def _connect(self) -> apsw.Connection:
         connection = connect(self._path, vfs=self._vfs)
         self._connection = connection
+        self._place.connected()
         self._rows = RowWriter(connection)
         self._wal_pages = self._wal_pages_copied = 0
         connection.set_wal_hook(self._count_wal_pages)
@@ -304,10 +343,12 @@ def last_seq(connection: apsw.Connection, checkpoint_seq: int, path: Path) -> in
         return checkpoint_seq
     last: int = row[0]
     if last < checkpoint_seq:
-        raise LogError(
+        raise DamagedError(
             f"{path} is damaged: the log ends at seq {last}, but reached {checkpoint_seq} before"
         )
     row = connection.execute(_FIRST_GAP, {"through": checkpoint_seq}).fetchone()
     if row is not None:
-        raise LogError(f"{path} is damaged: the log goes on at seq {row[0]} where {row[1]} is due")
+        raise DamagedError(
+            f"{path} is damaged: the log goes on at seq {row[0]} where {row[1]} is due"
+        )
     return last

@@ -11,8 +11,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from time import monotonic
+from time import monotonic, sleep
 from typing import Protocol
+
+import apsw
 
 from tiles.log.base import CanvasInfo, Commit, Listener, LogError, SavedTile
 from tiles.log.order import Order
@@ -115,7 +117,11 @@ class Update:
 
 
 class Writer:
-    """Owns a :class:`Store` from :meth:`start` on, and closes it at its end."""
+    """Owns a :class:`Store` from :meth:`start` on, and closes it at its end.
+
+    Whatever fails in its thread, and wherever, is trouble: the listener is told, nothing queued is
+    given up, and after a while the next round begins with the store reset.
+    """
 
     def __init__(
         self,
@@ -143,6 +149,7 @@ class Writer:
         # The thread's own.
         self._suspect: Exception | None = None  # what the store is to be reset after
         self._durable_ticket = 0
+        self._told_ticket = 0
         self._retry_s = backoff.initial_s
         self._next_commit = 0.0
         self._clean = False
@@ -215,27 +222,38 @@ class Writer:
 
     def _run(self) -> None:
         try:
-            while self._wait_for_work():
-                try:
-                    self._round()
-                except Exception as error:
-                    self._fail(error)
-                else:
-                    self._succeed()
+            while self._goes_on():
+                pass
         finally:
             with self._changed:
                 self._closing = True
                 self._refuse_updates(LogError("the log is closed"))
             self._store.close(checkpoint=self._suspect is None)
 
+    def _goes_on(self) -> bool:
+        """Wait for work and do a round of it; False once everything is done or given up."""
+        try:
+            if not self._wait_for_work():
+                return False
+            self._round()
+            self._succeed()
+        except Exception as error:
+            try:
+                self._fail(error)
+            except Exception:  # there is hardly any memory, say: the next round fails again
+                sleep(self._backoff.max_s)
+        return True
+
     def _wait_for_work(self) -> bool:
         """Wait until a round is due; False once everything is done or given up."""
         with self._changed:
             self._changed.wait_for(self._has_work)
             self._pacing = True
-            pause_s = self._next_commit - monotonic()
-            self._changed.wait_for(self._is_urgent, max(0.0, pause_s))
-            self._pacing = False
+            try:
+                pause_s = self._next_commit - monotonic()
+                self._changed.wait_for(self._is_urgent, max(0.0, pause_s))
+            finally:
+                self._pacing = False
             return not self._abandoned and not self._clean
 
     def _is_urgent(self) -> bool:
@@ -268,15 +286,17 @@ class Writer:
     def _write_commits(self) -> None:
         with self._changed:
             group = group_of(self._commits)
-        if not group:
-            return
-        self._next_commit = monotonic() + self._commit_interval_s
-        self._store.commit(group)
-        with self._changed:
-            for _ in group:
-                self._waiting_bytes -= _size(self._commits.popleft())
-        self._durable_ticket = group[-1].ticket
-        self._tell(lambda: self._listener.durable(self._durable_ticket))
+        if group:
+            self._next_commit = monotonic() + self._commit_interval_s
+            self._store.commit(group)
+            self._durable_ticket = group[-1].ticket
+            with self._changed:
+                while self._commits and self._commits[0].ticket <= self._durable_ticket:
+                    self._waiting_bytes -= _size(self._commits[0])
+                    self._commits.popleft()
+        if self._told_ticket < self._durable_ticket:
+            self._tell(lambda: self._listener.durable(self._durable_ticket))
+            self._told_ticket = self._durable_ticket
 
     def _store_settings(self) -> None:
         with self._changed:
@@ -309,8 +329,11 @@ class Writer:
             self._failure = error
             self._refuse_updates(error)
         if first:
-            logger.warning("storage is in trouble: %s", error)
             self._tell(lambda: self._listener.trouble(error))
+            if isinstance(error, LogError | apsw.Error | OSError):
+                logger.warning("storage is in trouble: %s", error)
+            else:
+                logger.warning("the log's writer failed, and begins again", exc_info=error)
         with self._changed:
             self._changed.wait_for(lambda: self._abandoned, self._retry_s)
         self._retry_s = min(self._retry_s * 2, self._backoff.max_s)

@@ -25,6 +25,8 @@ const CURSOR_INTERVAL_MS = 34;
 const RETRY_SEND_MS = 50;
 const SETTLE_INTERVAL_MS = 500;
 const SPARE_TILES = 2048;
+const NOTICE_INFO = 0;
+const NOTICE_ERROR = 2;
 
 export interface Budget {
   readonly pixels: number;
@@ -49,6 +51,8 @@ export class Client {
   readonly budget = signal<Budget | null>(null);
   /** Sent under a session that the server no longer knows: drawn again only if the person says so. */
   readonly orphans = signal<readonly Entry[]>([]);
+  /** What is wrong at the server's end, as it said; "" once it says anything better. */
+  readonly trouble = signal("");
   /** How much own drawing is not durable yet. */
   readonly unsaved = signal(0);
   readonly peers = new Peers();
@@ -177,6 +181,7 @@ export class Client {
     }
     this.info.value = info;
     this.sendPresence();
+    this.trouble.value = "";
     this.events.welcomed(info, message.session);
     this.send();
   }
@@ -223,7 +228,11 @@ export class Client {
         this.pending.forgetHandled();
         return;
       case "Notice":
-        this.events.notice(message.level, message.text);
+        if (message.level >= NOTICE_ERROR) this.trouble.value = message.text;
+        else {
+          if (message.level === NOTICE_INFO) this.trouble.value = "";
+          this.events.notice(message.level, message.text);
+        }
         return;
       case "Budget":
         this.budget.value =

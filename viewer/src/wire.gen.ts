@@ -94,7 +94,7 @@ export interface Cursor {
   readonly buttons: number;
 }
 
-/** The client's own name and colour; an empty name is anonymous and can't be followed. */
+/** The client's own name and colour; who has no visible name is anonymous, never followed. */
 export interface PresenceSet {
   readonly type: "PresenceSet";
   readonly r: number;

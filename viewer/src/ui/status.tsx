@@ -11,10 +11,11 @@ const WORDS = { connecting: "Connecting", live: "Live", waiting: "Offline", stop
 
 /** The canvas's title and whether it is live. */
 export function Status({ viewer }: { readonly viewer: Viewer }) {
-  const { state, info, unsaved } = viewer.client;
+  const { state, info, trouble, unsaved } = viewer.client;
   const { name } = state.value;
   const size = info.value && `${info.value.width} × ${info.value.height}`;
-  const saving = unsaved.value > 0 && name !== "live" ? `, ${unsaved.value} unsaved` : "";
+  const held = name !== "live" || trouble.value !== "";
+  const saving = unsaved.value > 0 && held ? `, ${unsaved.value} unsaved` : "";
   return (
     <div class="panel status">
       <h1 class="title" title={size ?? undefined}>
@@ -36,6 +37,7 @@ export function Banners({ viewer }: { readonly viewer: Viewer }) {
   return (
     <div class="banners">
       <ConnectionBanner viewer={viewer} />
+      <TroubleBanner viewer={viewer} />
       {orphans.length > 0 && (
         <div class="panel banner" role="alert">
           <p>
@@ -52,6 +54,17 @@ export function Banners({ viewer }: { readonly viewer: Viewer }) {
           </div>
         </div>
       )}
+    </div>
+  );
+}
+
+/** Says what is wrong at the server's end for as long as it is. */
+function TroubleBanner({ viewer }: { readonly viewer: Viewer }) {
+  const { state, trouble } = viewer.client;
+  if (trouble.value === "" || state.value.name !== "live") return null;
+  return (
+    <div class="panel banner is-error" role="alert">
+      <p>{trouble.value}</p>
     </div>
   );
 }

@@ -1,0 +1,96 @@
+"""Dear messages on their way from being admitted to being painted: a few at a time, in fair order.
+
+Rasterised, one may take tens of MiB, and a second of a thread that shares the interpreter with the
+event loop. So no more than a few are in the making, and whose session has used the least time is
+next.
+"""
+
+import heapq
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING
+
+from server.line import Offload, Scheduler
+from tiles.raster import Paint
+
+if TYPE_CHECKING:
+    from server.session import Session
+
+AT_ONCE_MAX = 3
+"""Messages that are being rasterised, or are so and not painted yet."""
+
+
+class Job:
+    """One message, of a session that waits for it."""
+
+    def __init__(
+        self,
+        session: "Session",
+        rasterise: Callable[[], list[Paint]],
+        done: Callable[[list[Paint]], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self.session = session
+        self.rasterise = rasterise
+        self.done = done
+        self.failed = failed
+
+
+class Rasterising:
+    """The queue of one canvas. A session has one message in it at most."""
+
+    def __init__(self, scheduler: Scheduler, offload: Offload) -> None:
+        self._scheduler = scheduler
+        self._offload = offload
+        self._waiting: list[tuple[float, int, Job]] = []
+        self._order = count()
+        self._in_work: set[Session] = set()
+
+    def __len__(self) -> int:
+        """Messages that wait or are in work."""
+        return len(self._waiting) + len(self._in_work)
+
+    def add(self, job: Job) -> None:
+        """Call ``done`` or ``failed`` on the loop, in the end; :meth:`painted` has to follow."""
+        heapq.heappush(self._waiting, (job.session.used_s, next(self._order), job))
+        self._begin()
+
+    def painted(self, session: "Session") -> None:
+        """What was rasterised for the session is painted, or dropped."""
+        if session in self._in_work:
+            self._in_work.remove(session)
+            self._begin()
+
+    def leave(self, session: "Session") -> None:
+        """The session ended."""
+        self._waiting = [entry for entry in self._waiting if entry[2].session is not session]
+        heapq.heapify(self._waiting)
+        self.painted(session)
+
+    def holds(self, session: "Session") -> bool:
+        """Whether a session's message is waited for: for recounts."""
+        return session in self._in_work or any(
+            job.session is session for _, _, job in self._waiting
+        )
+
+    def _begin(self) -> None:
+        while self._waiting and len(self._in_work) < AT_ONCE_MAX:
+            _, _, job = heapq.heappop(self._waiting)
+            self._in_work.add(job.session)
+            self._start(job)
+
+    def _start(self, job: Job) -> None:
+        began = self._scheduler.time()
+
+        def charge() -> None:
+            job.session.used_s += self._scheduler.time() - began
+
+        def done(paints: list[Paint]) -> None:
+            charge()
+            job.done(paints)
+
+        def failed(error: Exception) -> None:
+            charge()
+            job.failed(error)
+
+        self._offload(job.rasterise, done, failed)

@@ -1,0 +1,114 @@
+"""`tilecast serve` with a window into it: ``python -m tests.faults.recount_server SOCKET FLAGS``.
+
+The server is the real one. Beside it, on a Unix socket, somebody may ask for a recount, which is
+taken on the event loop between two callbacks, and for how late that loop was: a timer of 5 ms
+notes by how much each of its calls missed its time.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import server.serve
+from server.app import Application, create_app
+from server.cli import main
+from server.hub import Hub
+from server.settings import Settings
+from tests.faults.census import census, traces
+
+_TICK_S = 0.005
+_CANVAS = "main"
+
+
+class Lateness:
+    """By how much the loop missed the time of a timer, again and again."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._late_s: list[float] = []
+        self._due = loop.time() + _TICK_S
+        loop.call_at(self._due, self._tick)
+
+    def take(self) -> list[float]:
+        """What was noted since the last time, in seconds, and what the next is late already."""
+        late_s, self._late_s = self._late_s, []
+        return [*late_s, max(0.0, self._loop.time() - self._due)]
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        self._late_s.append(now - self._due)
+        self._due = now + _TICK_S
+        self._loop.call_at(self._due, self._tick)
+
+
+class Window:
+    """What can be asked of one application."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+        self._lateness = Lateness(asyncio.get_running_loop())
+        self._commands: dict[str, Callable[[], dict[str, Any]]] = {
+            "recount": self._recount,
+            "traces": self._traces,
+            "lateness": self._late,
+        }
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the commands of one connection, a line each."""
+        try:
+            while line := await reader.readline():
+                answer = self._commands[line.decode().strip()]()
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        finally:
+            writer.close()
+
+    def _recount(self) -> dict[str, Any]:
+        hub = self._hub()
+        return {"wrong": census(hub, self._app.state.websocket._door), "stats": hub.stats()}
+
+    def _traces(self) -> dict[str, Any]:
+        gc.collect()
+        return {"left": traces(self._hub(), self._app.state.websocket._door)}
+
+    def _late(self) -> dict[str, Any]:
+        return {"late_ms": [1000 * late for late in self._lateness.take()]}
+
+    def _hub(self) -> Hub:
+        hub: Hub | None = self._app.context.canvases.find(_CANVAS)
+        assert hub is not None, "the canvas isn't open"
+        return hub
+
+
+def watched(socket: Path) -> Callable[[Settings], Application]:
+    """``create_app``, whose applications have a window at ``socket`` while they live."""
+
+    def create(settings: Settings) -> Application:
+        app = create_app(settings)
+        inner = app.router.lifespan_context
+        socket.unlink(missing_ok=True)
+
+        @asynccontextmanager
+        async def lifespan(inside: Any) -> AsyncIterator[Any]:
+            async with inner(inside) as state:
+                window = await asyncio.start_unix_server(Window(app).serve, socket)
+                try:
+                    yield state
+                finally:
+                    window.close()
+
+        app.router.lifespan_context = lifespan
+        return app
+
+    return create
+
+
+if __name__ == "__main__":
+    # The name by which it is imported there.
+    setattr(server.serve, "create_app", watched(Path(sys.argv[1])))  # noqa: B010
+    sys.exit(main(["serve", *sys.argv[2:]]))
