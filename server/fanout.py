@@ -55,6 +55,9 @@ class Fanout:
         self._view_changed = view_changed
         self._feed = Feed()
         self._snapshotting = Snapshotting(hub)
+        self._answers: dict[Session, None] = {}
+        """Those of the due whose last VIEWPORT isn't answered yet: they go before who merely has
+        refreshes to come, as long as there is time for both."""
         self._due: dict[Session, None] = {}
         self._looking: dict[Session, None] = {}
         self._busy = False
@@ -75,7 +78,7 @@ class Fanout:
 
     def due(self, session: Session) -> None:
         """Have the next flush look at the session."""
-        self._due[session] = None
+        (self._answers if session.answering else self._due)[session] = None
         self._schedule()
 
     def look(self, session: Session, wanted: Wanted) -> None:
@@ -86,13 +89,14 @@ class Fanout:
 
     def leave(self, session: Session) -> None:
         """The session ended."""
+        self._answers.pop(session, None)
         self._due.pop(session, None)
         self._looking.pop(session, None)
         self._snapshotting.leave(session)
 
     def holds(self, session: Session) -> bool:
         """Whether a session is still waited for: for recounts."""
-        return session in self._due or session in self._looking
+        return any(session in waiting for waiting in (self._answers, self._due, self._looking))
 
     def _schedule(self) -> None:
         self._wanted = True
@@ -131,11 +135,23 @@ class Fanout:
 
     def _write_due(self) -> None:
         """Write to those that have something coming; whom there is no time for comes next."""
-        deadline = self._service.time() + _SLICE_S
+        began = self._service.time()
+        answers, self._answers = self._answers, {}
         due, self._due = self._due, {}
-        while due:
-            session = next(iter(due))
-            del due[session]
+        for session in answers:
+            due.pop(session, None)
+        self._write_to(answers, began + _SLICE_S / 2)
+        self._write_to(due, began + _SLICE_S)
+        if answers or due:
+            self._answers = answers | self._answers
+            self._due = due | self._due
+            self._schedule()
+
+    def _write_to(self, waiting: dict[Session, None], deadline: float) -> None:
+        """Write to the first of ``waiting`` until the deadline; one at least."""
+        while waiting:
+            session = next(iter(waiting))
+            del waiting[session]
             if session.state is State.OPEN and not session.outbox.behind:
                 try:
                     self._write(session, deadline)
@@ -143,9 +159,6 @@ class Fanout:
                     self._failed(session)
             if self._service.time() > deadline:
                 break
-        if due:
-            self._due = due | self._due
-            self._schedule()
 
     def _change_views(self) -> None:
         deadline = self._service.time() + _SLICE_S
@@ -211,11 +224,11 @@ class Fanout:
                     continue
                 if large:  # by its messages: all of it may not fit into a frame
                     outbox.drawing += compress(parts, chosen)
-                    due[session] = None
+                    self.due(session)
                     continue
-                if hurried or view.stale or session in due:
+                if hurried or view.stale or session.answering or session in due:
                     outbox.drawing.append(drawing)
-                    due[session] = None
+                    self.due(session)
                     continue
                 written += 1
                 if not written % _CHECK_EVERY:
@@ -285,6 +298,7 @@ class Fanout:
         self._feed = Feed()
         self._snapshotting = Snapshotting(self._hub)
         self._hub.viewing.renew_all(self._hub.sessions)
+        self._answers.clear()
         self._due.clear()
         self._looking.clear()
         for session in self._hub.sessions:

@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from protocol.codec import encode
 from protocol.errors import CloseCode, ProtocolError
 from protocol.messages import (
     CursorMove,
     Follow,
     Hello,
+    Notice,
     PresenceSet,
     Viewport,
 )
@@ -165,16 +167,16 @@ class Hub:
     async def stop(self) -> None:
         """Tell everybody, write what is ordered, close: within the shutdown time."""
         self.checkpointer.stop()
-        for session in list(self.sessions):
-            if session.state is State.OPEN:
-                session.notify(1, "The server is restarting; your client comes back by itself.")
         try:
             self.fanout.flush()
         except Exception:
             logger.exception("canvas %s: the last flush failed", self.name)
         self.paging.stop()
         self._over = True
+        farewell = encode(Notice(1, "The server is restarting; your client comes back by itself."))
         for session in list(self.sessions):
+            if session.state is State.OPEN and not session.outbox.behind:
+                session.line.write(session.line.frame(farewell))
             session.end(CloseCode.RESTARTING, "restarting")
         self.journal.submit()
         if not await asyncio.to_thread(self._log.close, self.settings.shutdown_timeout_s):

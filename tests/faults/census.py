@@ -44,6 +44,7 @@ def traces(hub: Hub, door: Door) -> list[str]:
         "reviews of who hears of whom": len(awareness._unreviewed),
         "pairs that part": len(awareness._leaving),
         "followed": len(awareness._followers),
+        "answers": len(fanout._answers),
         "due": len(fanout._due),
         "looking": len(fanout._looking),
         "viewports that wait or are known": len(hub._entering._waiting) + len(hub._entering._tiles),
@@ -169,6 +170,7 @@ def _identities(hub: Hub) -> list[str]:
 def _queues(hub: Hub) -> list[str]:
     """Whoever is waited for is here; who doesn't read has no drawing queued."""
     waited: set[Session] = {
+        *hub.fanout._answers,
         *hub.fanout._due,
         *hub.fanout._looking,
         *hub.fanout._snapshotting._waiting,
