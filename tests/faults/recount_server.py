@@ -56,6 +56,8 @@ class Window:
             "recount": self._recount,
             "traces": self._traces,
             "lateness": self._late,
+            "keep garbage": self._keep_garbage,
+            "garbage": self._garbage,
         }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,6 +77,22 @@ class Window:
     def _traces(self) -> dict[str, Any]:
         gc.collect()
         return {"left": traces(self._hub(), self._app.state.websocket._door)}
+
+    def _keep_garbage(self) -> dict[str, Any]:
+        gc.collect()
+        gc.disable()
+        return {}
+
+    def _garbage(self) -> dict[str, Any]:
+        """What had to be looked for since it was kept, but for what R-tree queries leave."""
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        gc.set_debug(0)
+        found = {f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.garbage}
+        gc.garbage.clear()
+        gc.enable()
+        own = ("server.", "protocol.", "tiles.", "uvicorn.", "uvloop.", "websockets.", "httptools.")
+        return {"left": sorted(name for name in found if name.startswith(own))}
 
     def _late(self) -> dict[str, Any]:
         return {"late_ms": [1000 * late for late in self._lateness.take()]}

@@ -42,6 +42,15 @@ class RecountedServer(ServerProcess):
         left = self._ask("traces")["left"]
         assert not left, left
 
+    def keep_garbage(self) -> None:
+        """From here on nothing looks for garbage in cycles."""
+        self._ask("keep garbage")
+
+    def assert_no_garbage(self) -> None:
+        """Nothing of a connection was garbage in a cycle since then."""
+        left = self._ask("garbage")["left"]
+        assert not left, left
+
     def late_ms(self) -> list[float]:
         """By how much the loop's own timer was late since the last time, each 5 ms."""
         late: list[float] = self._ask("lateness")["late_ms"]
