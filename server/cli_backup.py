@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.cli_flags import add_flags, settings_of
+from server.cli_flags import add_canvases, add_flags, settings_of
 from server.datafolder import DataFolder, DataFolderError, write_private
 from server.progress import Progress
 from tiles.log.backup import backup
@@ -32,14 +32,7 @@ def add_command(commands: "Commands") -> None:
     parser.add_argument(
         "dest", type=Path, metavar="DEST", help="a folder that doesn't exist yet, or is empty"
     )
-    # Not the setting of that name: there it is the canvas that is shown first.
-    parser.add_argument(
-        "--canvas",
-        dest="canvases",
-        action="append",
-        metavar="NAME",
-        help="copy this canvas alone; may be given more than once (default: all)",
-    )
+    add_canvases(parser, "copy")
     add_flags(parser, ("data",))
     parser.set_defaults(run=_run)
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from server.cli_flags import add_flags, settings_of
+from server.cli_flags import add_canvases, add_flags, settings_of
 from server.datafolder import DataFolder, DataFolderError, InUseError
 from server.progress import Progress
 from tiles.log.base import LogError
@@ -38,13 +38,7 @@ def add_command(commands: "Commands") -> None:
         "gives. Without --repair it only reads. No server may hold the folder meanwhile: check a "
         "copy then, made by `tilecast backup`.",
     )
-    parser.add_argument(
-        "--canvas",
-        dest="canvases",
-        action="append",
-        metavar="NAME",
-        help="check this canvas alone; may be given more than once (default: all)",
-    )
+    add_canvases(parser, "check")
     parser.add_argument(
         "--repair",
         action="store_true",

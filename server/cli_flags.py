@@ -29,6 +29,20 @@ def add_flags(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
             _add_flag(group, name, field)
 
 
+def add_canvases(parser: argparse.ArgumentParser, do: str) -> None:
+    """Add ``--canvas``, into ``canvases``: which of a folder's canvases to ``do`` something to.
+
+    It isn't the setting of that name, which says what canvas is shown first.
+    """
+    parser.add_argument(
+        "--canvas",
+        dest="canvases",
+        action="append",
+        metavar="NAME",
+        help=f"{do} this canvas alone; may be given more than once (default: all)",
+    )
+
+
 def settings_of(options: argparse.Namespace) -> Settings:
     """The settings, with the flags that were given. Raises SettingsError."""
     flags = {

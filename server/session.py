@@ -169,7 +169,8 @@ class Session:
                 unchecked += 1 if cheap else _CHECK_EVERY
                 self._try(self._handle, message)
             elif self._frames:
-                unchecked += self._decode()
+                self._decode()
+                unchecked = _CHECK_EVERY
             elif not self._busy and self.source():
                 unchecked += _CHECK_EVERY
             else:
@@ -179,15 +180,14 @@ class Session:
                 if self._hub.scheduler.time() > until:
                     return False
 
-    def _decode(self) -> int:
-        """Decode on in the first of the long frames; how many messages."""
+    def _decode(self) -> None:
+        """Decode some more messages of the first of the long frames."""
         some = list(islice(self._frames[0], _CHECK_EVERY))
         self._decoded += some  # type: ignore[arg-type]  # decode gives a client's only
         if len(some) < _CHECK_EVERY:
             self._frames.popleft()
             self._inbox.extend(self._decoded)
             self._decoded = []
-        return _CHECK_EVERY
 
     def _try(self, handle: Callable[..., None], *message: ClientMessage | PixelRun) -> None:
         try:

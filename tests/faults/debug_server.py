@@ -7,16 +7,14 @@ fail (:mod:`tests.sabotage`); ``ended`` whether that has come about.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
-from server.app import Application, create_app
+from server.app import Application
 from server.cli import main
-from server.settings import Settings
 from server.supervisor import Service
+from tests.faults.beside import beside
 from tests.sabotage import Sabotage, crash_at, stand_down
 from tiles.log.sqlite import SqliteLog
 from tiles.log.writer import Writer
@@ -80,30 +78,9 @@ class Saboteur:
         setattr(writer, step, fail)
 
 
-def sabotaged(socket: Path) -> Callable[[Settings], Application]:
-    """``create_app``, whose applications take orders at ``socket`` while they live."""
-
-    def create(settings: Settings) -> Application:
-        app = create_app(settings)
-        inner = app.router.lifespan_context
-
-        @asynccontextmanager
-        async def lifespan(inside: Any) -> AsyncIterator[Any]:
-            async with inner(inside) as state:
-                orders = await asyncio.start_unix_server(Saboteur(app).serve, socket)
-                try:
-                    yield state
-                finally:
-                    orders.close()
-                    stand_down()
-
-        app.router.lifespan_context = lifespan
-        return app
-
-    return create
-
-
 if __name__ == "__main__":
-    Path(sys.argv[1]).unlink(missing_ok=True)
-    with patch("server.serve.create_app", sabotaged(Path(sys.argv[1]))):
-        sys.exit(main(["serve", *sys.argv[2:]]))
+    create = beside(Path(sys.argv[1]), lambda app: Saboteur(app).serve)
+    with patch("server.serve.create_app", create):
+        code = main(["serve", *sys.argv[2:]])
+    stand_down()
+    sys.exit(code)

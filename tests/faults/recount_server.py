@@ -9,16 +9,15 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import server.serve
-from server.app import Application, create_app
+from server.app import Application
 from server.cli import main
 from server.hub import Hub
-from server.settings import Settings
+from tests.faults.beside import beside
 from tests.faults.census import census, traces
 
 _TICK_S = 0.005
@@ -103,30 +102,7 @@ class Window:
         return hub
 
 
-def watched(socket: Path) -> Callable[[Settings], Application]:
-    """``create_app``, whose applications have a window at ``socket`` while they live."""
-
-    def create(settings: Settings) -> Application:
-        app = create_app(settings)
-        inner = app.router.lifespan_context
-        socket.unlink(missing_ok=True)
-
-        @asynccontextmanager
-        async def lifespan(inside: Any) -> AsyncIterator[Any]:
-            async with inner(inside) as state:
-                window = await asyncio.start_unix_server(Window(app).serve, socket)
-                try:
-                    yield state
-                finally:
-                    window.close()
-
-        app.router.lifespan_context = lifespan
-        return app
-
-    return create
-
-
 if __name__ == "__main__":
     # The name by which it is imported there.
-    setattr(server.serve, "create_app", watched(Path(sys.argv[1])))  # noqa: B010
+    setattr(server.serve, "create_app", beside(Path(sys.argv[1]), lambda app: Window(app).serve))  # noqa: B010
     sys.exit(main(["serve", *sys.argv[2:]]))

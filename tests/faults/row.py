@@ -73,6 +73,12 @@ def total(figures: Sequence[Figures], name: str) -> Any:
     return sum(one[name] for one in figures)
 
 
+def totals(figures: Sequence[Figures], *lists: str) -> Figures:
+    """The sums of all figures but ``lists``; a trial that doesn't tell one counts as 0."""
+    names = dict.fromkeys(name for one in figures for name in one if name not in lists)
+    return {name: sum(one.get(name, 0) for one in figures) for name in names}
+
+
 def worst(figures: Sequence[Figures], name: str) -> Any:
     """The greatest of one figure over all trials."""
     return max(one[name] for one in figures)

@@ -24,7 +24,7 @@ from tests.faults.artist import IN_FLIGHT_MAX, SIDE, Artist, Promise
 from tests.faults.battle import FLAGS, PROBER, WITHIN_S, Battle, artists, probe
 from tests.faults.disk import Disk
 from tests.faults.evidence import collect
-from tests.faults.row import Figures, Row, Trial, joined, percentile, run_short, total
+from tests.faults.row import Figures, Row, Trial, joined, percentile, run_short, totals
 from tests.process import NotReady, ServerProcess
 
 CHANGES_MAX = 100
@@ -251,9 +251,8 @@ async def _battle(trial: Trial, server: ServerProcess, disk: Disk) -> Figures:
 
 def _summarise(figures: Sequence[Figures]) -> Figures:
     back_s = joined(figures, "back s")
-    names = dict.fromkeys(name for one in figures for name in one if name != "back s")
     return {
-        **{name: total([{name: 0, **one} for one in figures], name) for name in names},
+        **totals(figures, "back s"),
         "back after the fault's end, median s": percentile(back_s, 0.5),
         "back after the fault's end, worst s": back_s[-1],
     }

@@ -19,7 +19,7 @@ from protocol.errors import RejectCode
 from tests.faults.artist import Artist
 from tests.faults.battle import FLAGS, PROBER, Battle, artists, probe
 from tests.faults.evidence import collect
-from tests.faults.row import Figures, Row, Trial, joined, percentile, run_short, total
+from tests.faults.row import Figures, Row, Trial, joined, percentile, run_short, totals
 from tests.process import STOP_WITHIN_S, ServerProcess
 
 DISK_MIB = 24
@@ -127,9 +127,7 @@ async def _battle(trial: Trial, server: ServerProcess, filler: Path) -> Figures:
 
 def _summarise(figures: Sequence[Figures]) -> Figures:
     back_s = joined(figures, "back s")
-    names = dict.fromkeys(name for one in figures for name in one if name != "back s")
-    counts = {name: total([{name: 0, **one} for one in figures], name) for name in names}
-    return {**counts, "back after there is room, worst s": percentile(back_s, 1)}
+    return {**totals(figures, "back s"), "back after there is room, worst s": percentile(back_s, 1)}
 
 
 ROW = Row(

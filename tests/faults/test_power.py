@@ -23,7 +23,7 @@ from tests.faults.artist import SIDE
 from tests.faults.battle import FLAGS, Battle, artists
 from tests.faults.disk import Disk
 from tests.faults.evidence import Evidence, Finding, collect
-from tests.faults.row import Figures, Row, Trial, run_short, total
+from tests.faults.row import Figures, Row, Trial, run_short, total, totals
 from tests.process import ServerProcess
 
 REHEARSALS = 3
@@ -261,8 +261,7 @@ async def _battle(
 
 
 def _summarise(figures: Sequence[Figures]) -> Figures:
-    names = dict.fromkeys(name for one in figures for name in one)
-    return {name: total([{name: 0, **one} for one in figures], name) for name in names}
+    return totals(figures)
 
 
 ROW = Row(
