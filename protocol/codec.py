@@ -130,6 +130,10 @@ def decode_runs(frame: bytes, sender: Sender) -> list[Message | PixelRun]:
 
     Raises :class:`ProtocolError` as :func:`decode` does.
     """
+    if 0 < len(frame) < 2 * PIXEL_BYTES:  # as most are: one CURSOR, or one PIXEL
+        message, end = _decode_one(frame, 0, _BY_SENDER[sender])
+        if message is not None and end == len(frame):
+            return [message]
     return list(decode_steps(frame, sender))
 
 

@@ -28,7 +28,7 @@ ANONYMOUS = PresenceSet(128, 128, 128, "")
 _TURN_MAX_S = 0.002
 _REVIEWS_S = 0.1
 """Shortest time between two looks at who hears of whom, while viewports move."""
-_REST = 18
+_REST = 20
 """A round is followed by a pause of so many times what it took."""
 
 

@@ -42,10 +42,21 @@ class PlainFrames:
 
     def feed(self, data: bytes) -> None:
         """Walk on through what came."""
+        size = len(data)
+        if (
+            not self._owed
+            and size > _HEAD
+            and data[0] == _BINARY
+            and data[1] - _MASKED == size - _HEAD < _SIZE_16
+            and not self._lost
+            and self._is_between_messages()
+        ):
+            self._take(apply_mask(data[_HEAD:], data[_HEAD - 4 : _HEAD]))  # one short frame
+            return
         if self._lost:
             self._other(data)
             return
-        at, size = min(self._owed, len(data)), len(data)
+        at = min(self._owed, size)
         if at:
             self._owed -= at
             self._other(data[:at])
@@ -59,14 +70,17 @@ class PlainFrames:
                 end <= size
                 and data[at] == _BINARY
                 and head - at <= _HEAD_16
-                and self._protocol.state is State.OPEN
-                and self._protocol.current_size is None  # not between two fragments
+                and self._is_between_messages()
             ):
                 self._take(apply_mask(data[head:end], data[head - 4 : head]))
             else:
                 self._owed = max(0, end - size)
                 self._other(data[at:end])
             at = end
+
+    def _is_between_messages(self) -> bool:
+        """Open, and not between two fragments of one."""
+        return self._protocol.state is State.OPEN and self._protocol.current_size is None
 
 
 def _span(data: bytes, at: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from protocol.codec import decode, decode_runs, decode_steps, encode
 from protocol.errors import CloseCode, ProtocolError
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 _CHECK_EVERY = 16
 """PIXELs and CURSORs handled, and messages decoded, without a look at the clock; to handle anything
 else may be dear."""
+_CHEAP = (Pixel, CursorMove)
 _SHORT_BYTES = 256
 """A frame of up to so many bytes is decoded in one go."""
 _RUN_MAX = 256
@@ -124,11 +125,26 @@ class Session:
             self._frames.append(decode_steps(frame, Sender.CLIENT))
         else:
             try:
-                self._inbox.extend(decode_runs(frame, Sender.CLIENT))  # type: ignore[arg-type]
+                # Of what a client may send there is nothing else.
+                messages = cast("list[ClientMessage | PixelRun]", decode_runs(frame, Sender.CLIENT))
+                if len(messages) == 1 and self._takes_at_once(messages[0]):
+                    self._try(self._handle, messages[0])
+                    return
+                self._inbox.extend(messages)
             except ProtocolError as error:
                 self.end(error.close_code, error.reason)
                 return
         self.pump()
+
+    def _takes_at_once(self, message: ClientMessage | PixelRun) -> bool:
+        """Whether it is as cheap as most are, nothing is before it, and there is time for it."""
+        return (
+            isinstance(message, _CHEAP)
+            and not (self._inbox or self._busy or self._prepared)
+            and self.state is State.OPEN
+            and not self.outbox.behind
+            and self._hub.turns.spares_a_trifle()
+        )
 
     def pump(self) -> None:
         """Handle what was received: now, or when it is this session's turn."""
@@ -165,8 +181,7 @@ class Session:
                 if self._busy or self.outbox.behind or self.state is State.RESUMING:
                     return True  # it goes on when it may
                 message = self._inbox.popleft()
-                cheap = isinstance(message, Pixel | CursorMove)
-                unchecked += 1 if cheap else _CHECK_EVERY
+                unchecked += 1 if isinstance(message, _CHEAP) else _CHECK_EVERY
                 self._try(self._handle, message)
             elif self._frames:
                 self._decode()

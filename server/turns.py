@@ -22,7 +22,9 @@ _SLICE_S = 0.001
 _CREDIT_S = 0.004
 """So far before the others somebody starts who has used less than its share."""
 _APART_S = 0.002
-"""After so long without anything to do another turn must have begun."""
+"""With so much time gone that nobody used another turn must have begun."""
+_TRIFLE_S = 0.000_005
+"""What a trifle is taken to cost."""
 
 
 class Worker(Protocol):
@@ -50,16 +52,24 @@ class Turns:
         self._order = count()
         self._virtual_s = 0.0
         self._spent_s = 0.0
-        self._ended = 0.0
+        """Of the turn that began at ``_began``."""
+        self._began = 0.0
         self._scheduled = False
+
+    def spares_a_trifle(self) -> bool:
+        """Whether somebody may do, at once and unmeasured, what costs less than its turn would."""
+        if self._queue or self._spent_s > _TURN_S:
+            return False
+        self._spent_s += _TRIFLE_S
+        return True
 
     def run(self, worker: Worker) -> None:
         """Let ``worker`` work: now, if this turn has time for it, else when its time comes."""
         if worker.queued:
             return
         now = self._scheduler.time()
-        if now - self._ended > _APART_S:
-            self._spent_s = 0.0
+        if now - self._began > self._spent_s + _APART_S:
+            self._began, self._spent_s = now, 0.0
         if self._queue or self._spent_s > _TURN_S:
             self._enqueue(worker)
         else:
@@ -85,7 +95,7 @@ class Turns:
     def _turn(self) -> None:
         """The loop has turned."""
         self._scheduled = False
-        self._spent_s = 0.0
+        self._began, self._spent_s = self._scheduler.time(), 0.0
         try:
             while self._queue and self._spent_s <= _TURN_S:
                 _, _, worker = heapq.heappop(self._queue)
@@ -102,8 +112,7 @@ class Turns:
         try:
             more = worker.work(now + _SLICE_S)
         finally:
-            self._ended = self._scheduler.time()
-            took_s = self._ended - now
+            took_s = self._scheduler.time() - now
             self._spent_s += took_s
             worker.used_s = start + took_s
         if more and not worker.queued:

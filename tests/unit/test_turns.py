@@ -114,3 +114,23 @@ def test_who_leaves_is_forgotten() -> None:
     room.time.run(1.0)
     assert not second.done_at
     assert len(first.done_at) == 3
+
+
+def test_trifles_take_no_more_of_a_turn_than_there_is_and_none_before_their_turn() -> None:
+    """SES-9: what isn't measured counts all the same, and never overtakes who waits."""
+    room = Room()
+    trifles = 0
+    while room.turns.spares_a_trifle():
+        trifles += 1
+    assert 100 < trifles < 2_000, "some milliseconds of them"
+    waits, later = Job(room.time), Job(room.time)
+    waits.pieces = [0.001]
+    room.turns.run(waits)
+    assert waits.queued, "the turn is used up"
+    room.time.run(1.0)
+    assert waits.done_at
+    assert room.turns.spares_a_trifle()
+    later.pieces = [0.005, 0.005]
+    room.turns.run(later)
+    assert later.queued
+    assert not room.turns.spares_a_trifle()
