@@ -182,7 +182,7 @@ class View:
         for paint in paints:
             held = self._tiles.get(paint.tile)
             if held is not None and held.live:
-                held.writable()[paint.where] = paint.colour
+                paint.onto(held.writable())
 
     def clock_came(self, number: int, seq: int) -> None:
         """CLOCK. Raises :class:`ProtocolError` if that VIEWPORT was never sent."""

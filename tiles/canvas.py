@@ -58,7 +58,9 @@ class Canvas:
 
     def prepare(self, tile: int) -> None:
         """Have a tile ready to be painted; nobody sees a difference, but painting is quicker."""
-        self.residents.to_paint(tile)
+        record = self.residents.to_paint(tile)
+        if record.seq and record.mask is None and not record.unsaved:
+            self.residents.painted(tile, record, record.seq)
 
     def paint(self, paints: Iterable[Paint], seq: int) -> list[int]:
         """Apply one message's paints; the distinct keys of the tiles that it touched.
@@ -68,7 +70,8 @@ class Canvas:
         residents = self.residents
         records = residents.records
         touched: list[int] = []
-        for tile, where, colour in paints:
+        for paint in paints:
+            tile = paint.tile
             record = records.get(tile)
             # A message may paint a tile in several pieces: its own seq is no obstacle.
             if record is not None and (
@@ -78,9 +81,9 @@ class Canvas:
             if record is None or record.pixels is None:
                 record = residents.to_paint(tile)
             assert record.pixels is not None
-            record.pixels[where] = colour
+            paint.onto(record.pixels)
             if record.mask is not None:
-                record.mask[where] = True
+                paint.cover(record.mask)
                 if record.mask.all():
                     residents.covered(tile, record)
             if record.seq != seq:

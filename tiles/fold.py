@@ -28,13 +28,14 @@ class Sheet:
 
     def paint(self, paints: Iterable[Paint], seq: int) -> None:
         """Apply one message's paints."""
-        for tile, where, colour in paints:
+        for paint in paints:
+            tile = paint.tile
             if not self._wanted(tile):
                 continue
             pixels = self.tiles.get(tile)
             if pixels is None:
                 pixels = self.tiles[tile] = self.blank.copy()
-            pixels[where] = colour
+            paint.onto(pixels)
             self.seqs[tile] = seq
 
 

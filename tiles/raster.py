@@ -7,7 +7,7 @@ which the viewer's rasteriser passes too.
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ _SPARSE = 512
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
+_RGB = np.dtype("V3")
 
 
 class DrawError(Exception):
@@ -55,16 +56,36 @@ class DrawLimits(NamedTuple):
 
 
 class Paint(NamedTuple):
-    """What a message does to one tile: ``pixels[where] = colour``.
+    """What a message does to one tile.
 
-    ``pixels`` is the tile's (64, 64, 3) uint8 array, indexed [y, x]; ``where`` is two slices, a
-    (64, 64) mask with at least one pixel set, or rows and columns, of which the last counts where
-    they repeat; ``colour`` is uint8, (3,) or one per pixel.
+    ``where`` is two slices, indexed [y, x], a (64, 64) mask with at least one pixel set, or
+    *places*, 64 y + x, of which the last counts where they repeat; ``colour`` is uint8, (3,) or one
+    per pixel.
     """
 
     tile: int
-    where: tuple[slice, slice] | Mask | tuple[Ints, Ints]
+    where: tuple[slice, slice] | Mask | Ints
     colour: Bytes
+
+    def onto(self, pixels: Bytes) -> None:
+        """Paint the tile's (64, 64, 3) uint8 ``pixels``."""
+        # A pixel as one item takes a sixth of the time that it takes as three.
+        rgb, colour = pixels.view(_RGB)[..., 0], self.colour.view(_RGB)[..., 0]
+        if self._lists_places(self.where):
+            rgb.put(self.where, colour)
+        else:
+            rgb[self.where] = colour
+
+    def cover(self, mask: Mask) -> None:
+        """Set what is painted in a (64, 64) mask."""
+        if self._lists_places(self.where):
+            mask.put(self.where, True)
+        else:
+            mask[self.where] = True
+
+    @staticmethod
+    def _lists_places(where: tuple[slice, slice] | Mask | Ints) -> TypeGuard[Ints]:
+        return not isinstance(where, tuple) and where.dtype != np.bool_
 
 
 def cost(message: Drawing) -> int:
@@ -240,19 +261,17 @@ def _stroke_paints(stroke: Stroke, width: int, height: int, max_tiles: int) -> l
     return [Paint(key, where, colour) for key, where in zip(keys.tolist(), pixels, strict=True)]
 
 
-def _listed(
-    slot: Ints, row: Ints, first: Ints, last: Ints, tiles: int
-) -> Iterator[tuple[Ints, Ints]]:
-    """The pixels that spans cover, by tile, as rows and columns."""
+def _listed(slot: Ints, row: Ints, first: Ints, last: Ints, tiles: int) -> Iterator[Ints]:
+    """The pixels that spans cover, by tile, as places."""
     length = last - first
     begin = np.repeat((slot * TILE + row) * TILE + first - (np.cumsum(length) - length), length)
     pixels = begin + np.arange(len(begin))
     pixels.sort()  # np.unique would keep the interpreter to itself for as long as it takes
     pixels = pixels[np.flatnonzero(np.diff(pixels, prepend=-1))]
     cuts = np.searchsorted(pixels, np.arange(tiles + 1) * TILE**2).tolist()
-    rows, columns = pixels // TILE % TILE, pixels % TILE
+    places = pixels % TILE**2
     for start, end in pairwise(cuts):
-        yield rows[start:end], columns[start:end]
+        yield places[start:end]
 
 
 def _masked(slot: Ints, row: Ints, first: Ints, last: Ints, tiles: int) -> npt.NDArray[np.bool_]:

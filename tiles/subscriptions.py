@@ -34,28 +34,29 @@ class TileSubscribers:
     def add(self, tiles: Iterable[int], subscriber: int) -> None:
         """``subscriber``, which was live on none of ``tiles``, is so on each of them now."""
         by_tile = self._by_tile
-        alone = (subscriber,)
+        alone, bit = (subscriber,), 1 << subscriber
         for tile in tiles:
             held = by_tile.get(tile)
             self.pairs += 1
             if held is None:
                 by_tile[tile] = alone
             elif not isinstance(held, tuple):
-                by_tile[tile] = held | 1 << subscriber
+                by_tile[tile] = held | bit
                 self._forget(tile)
             elif len(held) < _FEW:
                 by_tile[tile] = held + alone
             else:
-                by_tile[tile] = sum(1 << other for other in held) | 1 << subscriber
+                by_tile[tile] = sum(1 << other for other in held) | bit
 
     def remove(self, tiles: Iterable[int], subscriber: int) -> None:
         """``subscriber``, which was live on each of ``tiles``, is so on none of them now."""
         by_tile = self._by_tile
+        bit = 1 << subscriber
         for tile in tiles:
             held = by_tile[tile]
             self.pairs -= 1
             if not isinstance(held, tuple):
-                left = held ^ 1 << subscriber
+                left = held ^ bit
                 few = left.bit_count() <= _FEW >> 1
                 by_tile[tile] = tuple(_unpack(left).tolist()) if few else left
                 self._forget(tile)

@@ -60,7 +60,7 @@ def stroke_batch(rng: random.Random, box: Box) -> Batch:
     for stroke in strokes:
         for paint in rasterise(stroke, x1 + 1, y1 + 1):
             painted = np.zeros((TILE, TILE), dtype=np.bool_)
-            painted[paint.where] = True
+            paint.cover(painted)
             pixels += int(painted.sum())
     return Batch(b"".join(map(encode, strokes)), len(strokes), pixels)
 

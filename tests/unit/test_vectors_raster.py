@@ -38,12 +38,15 @@ def painted_tiles(vector: Fields) -> Tiles:
     width, height = vector["canvas"]
     check(message, width, height, DrawLimits())
     tiles: Tiles = {}
-    for key, where, colour in rasterise(message, width, height):
-        level, tx, ty = unkey(key)
+    for paint in rasterise(message, width, height):
+        level, tx, ty = unkey(paint.tile)
         assert level == 0
         tile = tiles.setdefault((tx, ty), np.full((TILE, TILE, 3), UNPAINTED, np.int16))
-        assert tile[where].size > 0
-        tile[where] = colour
+        pixels, mask = np.zeros((TILE, TILE, 3), np.uint8), np.zeros((TILE, TILE), np.bool_)
+        paint.onto(pixels)
+        paint.cover(mask)
+        assert mask.any()
+        tile[mask] = pixels[mask]
     return tiles
 
 
