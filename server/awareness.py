@@ -4,7 +4,7 @@ A session hears of at most ``max_cursors`` others: those whose viewport overlaps
 whose cursor is in it. Cursors go out in rounds; the dearer a round was, the later the next begins.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from protocol.codec import encode
 from protocol.messages import (
@@ -70,6 +70,8 @@ class Awareness:
         self._leaving: dict[tuple[Session, Session], float] = {}
         """Pairs that hear of each other and don't overlap, and until when."""
         self._followers: dict[int, set[Session]] = {}
+        self._here: dict[Session, bytes] = {}
+        """The PRESENCE of those that somebody was told of."""
         self._next_round = 0.0
         self._next_reviews = 0.0
         self._began = 0.0
@@ -88,6 +90,7 @@ class Awareness:
     def introduce(self, session: Session, presence: PresenceSet) -> None:
         """A client said its name and colour."""
         session.presence = presence
+        self._here.pop(session, None)
         self._introduced[session] = None
         self._schedule()
         if presence.name:
@@ -141,6 +144,7 @@ class Awareness:
         self._hearers.pop(session, None)
         self._unreviewed.pop(session, None)
         self._roomy.drop(session.client)
+        self._here.pop(session, None)
         for hearer in list(session.heard_by):
             self._forget(hearer, session)
         for heard in list(session.hears):
@@ -158,6 +162,7 @@ class Awareness:
             or session in self._hearers
             or session in self._unreviewed
             or session.client in self._roomy
+            or session in self._here
             or any(session in pair for pair in self._leaving)
             or any(session in followers for followers in self._followers.values())
         )
@@ -245,7 +250,9 @@ class Awareness:
             self._introduced[about] = None
         else:
             self._introduced_at[about] = now
-            self._tell(about.heard_by, about, PRESENCE_HERE)
+            data = self._presence(about)
+            for hearer in about.heard_by:
+                self._tell(hearer, about, data)
 
     def _collect(self, session: Session, now: float) -> None:
         """Note a cursor that moved, and who hears of it."""
@@ -313,13 +320,13 @@ class Awareness:
         heard.heard_by.add(hearer)
         if len(hearer.hears) == self._max_cursors:
             self._roomy.drop(hearer.client)
-        self._tell((hearer,), heard, PRESENCE_HERE)
+        self._tell(hearer, heard, self._presence(heard))
         return True
 
     def _forget(self, hearer: Session, heard: Session) -> None:
         """``hearer`` no longer hears of ``heard``; its place may go to another."""
         hearer.outbox.cursors.pop(heard.client, None)
-        self._tell((hearer,), heard, PRESENCE_GONE)
+        self._tell(hearer, heard, _encoded(heard, PRESENCE_GONE))
         hearer.hears.discard(heard)
         heard.heard_by.discard(hearer)
         self._leaving.pop((hearer, heard), None)
@@ -332,15 +339,24 @@ class Awareness:
         if session.view.box is not None and len(session.hears) < self._max_cursors:
             self._roomy.put(session.client, session, session.view.box)
 
-    def _tell(self, hearers: Iterable[Session], about: Session, event: int) -> None:
-        who = about.presence
-        data = encode(Presence(about.client, event, who.r, who.g, who.b, who.name))
-        for hearer in hearers:
-            hearer.outbox.presence[about.client] = data
-            hearer.wake()
+    def _presence(self, session: Session) -> bytes:
+        """That a session is here: many are told the same."""
+        data = self._here.get(session)
+        if data is None:
+            data = self._here[session] = _encoded(session, PRESENCE_HERE)
+        return data
+
+    def _tell(self, hearer: Session, about: Session, data: bytes) -> None:
+        hearer.outbox.presence[about.client] = data
+        hearer.wake()
 
     def _show(self, follower: Session, target: Session) -> None:
         # On a new connection of its session it may not have said its name yet.
         if target.view.box is not None and target.presence.name:
             follower.outbox.seen = encode(Seen(target.client, target.view.level, *target.view.box))
             follower.wake()
+
+
+def _encoded(session: Session, event: int) -> bytes:
+    who = session.presence
+    return encode(Presence(session.client, event, who.r, who.g, who.b, who.name))

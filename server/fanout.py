@@ -63,6 +63,8 @@ class Fanout:
         self._busy = False
         """A flush is about to come, or what it wrote is being sent."""
         self._wanted = False
+        self._left_over = False
+        """A flush had no time for all: the next comes with the next turn of the loop."""
         self._next_flush = 0.0
         self.flushes = 0
         self.flush_s = 0.0
@@ -109,6 +111,10 @@ class Fanout:
         else:
             self._service.call_soon(self._flush_on_time)
 
+    def _go_on(self) -> None:
+        self._left_over = True
+        self._schedule()
+
     def _flush_on_time(self) -> None:
         self._wanted = False
         started = self._service.time()
@@ -121,7 +127,8 @@ class Fanout:
         self.flushes += 1
         self.flush_s += ended - started
         ceiling = self._hub.settings.flush_ceiling_ms / 1000
-        self._next_flush = ended + min(ended - started, ceiling)
+        self._next_flush = ended + (0.0 if self._left_over else min(ended - started, ceiling))
+        self._left_over = False
         self._busy = False
         if self._wanted:
             self._schedule()
@@ -145,7 +152,7 @@ class Fanout:
         if answers or due:
             self._answers = answers | self._answers
             self._due = due | self._due
-            self._schedule()
+            self._go_on()
 
     def _write_to(self, waiting: dict[Session, None], deadline: float) -> None:
         """Write to the first of ``waiting`` until the deadline; one at least."""
@@ -182,7 +189,7 @@ class Fanout:
                 break
         if waiting or self._looking:
             self._looking = waiting | self._looking
-            self._schedule()
+            self._go_on()
 
     def _change_view(self, session: Session) -> None:
         viewing, wanted = self._hub.viewing, session.wanted

@@ -18,7 +18,7 @@ from protocol.messages import CLIENT_FRAME_MAX_BYTES
 from server.app import create_app
 from server.control import Control, remove_control, write_control
 from server.datafolder import DataFolderError
-from server.garbage import Sweeping, settle
+from server.garbage import Sweeping, leave_all, settle
 from server.heap import share_heap
 from server.http.prompt_protocol import PromptHttpProtocol
 from server.logs import log_to_stderr
@@ -55,6 +55,7 @@ def serve(settings: Settings) -> None:
             runner.run(_serve(settings))
         except DataFolderError as error:
             raise ServeError(str(error)) from None
+    leave_all()
 
 
 async def _serve(settings: Settings) -> None:
