@@ -90,8 +90,10 @@ class Ordering:
                 self._order(session, message, pixels, paints)
 
         def prepare(paints: list[Paint], begin: int) -> None:
-            for paint in paints[begin : begin + _PREPARED_TILES]:
-                self._hub.canvas.prepare(paint.tile)
+            tiles = [paint.tile for paint in paints[begin : begin + _PREPARED_TILES]]
+            for tile in tiles:
+                self._hub.canvas.prepare(tile)
+            self._hub.pyramid.mark(tiles)
             begin += _PREPARED_TILES
             if begin < len(paints):
                 session.resume(lambda: prepare(paints, begin))

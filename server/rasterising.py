@@ -1,8 +1,7 @@
-"""Dear messages on their way from being admitted to being painted: a few at a time, in fair order.
+"""Dear messages on their way from being admitted to being painted: few at a time, in fair order.
 
 Rasterised, one may take tens of MiB, and a second of a thread that shares the interpreter with the
-event loop. So no more than a few are in the making, and whose session has used the least time is
-next.
+event loop. So whose session has used the least time is next.
 """
 
 import heapq
@@ -16,8 +15,9 @@ from tiles.raster import Paint
 if TYPE_CHECKING:
     from server.session import Session
 
-AT_ONCE_MAX = 3
-"""Messages that are being rasterised, or are so and not painted yet."""
+AT_ONCE_MAX = 1
+"""Messages that are being rasterised, or are so and not painted yet: with three, as many are drawn
+in a second, and the pixels of others wait five times as long."""
 
 
 class Job:

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from protocol.codec import decode, decode_runs, decode_steps, encode
 from protocol.errors import CloseCode, ProtocolError
@@ -55,12 +55,29 @@ class Wanted(NamedTuple):
     known: tuple[tuple[int, int, int], ...]
 
 
+class Source(Protocol):
+    """Where a session's frames come from, as far as they aren't parsed yet."""
+
+    @property
+    def unparsed_bytes(self) -> int:
+        """How much is held."""
+
+    def parse_next(self) -> bool:
+        """Hand the session what the next piece of it holds; False where there is none."""
+
+
+class _Dry:
+    unparsed_bytes = 0
+
+    def parse_next(self) -> bool:
+        return False
+
+
 class Session:
     """A client's connection to one canvas. Lives on the event loop's thread.
 
     ``address`` is the salted hash of the client's address. ``on_idle`` is called whenever all that
-    was received has been handled: the socket may be read on. ``source`` makes the line hand over
-    the next piece of what it holds unparsed; it returns False where there is none.
+    was received has been handled: the socket may be read on. ``source`` is asked for more first.
     """
 
     def __init__(self, hub: "Hub", line: Line, address: bytes, anonymous: PresenceSet) -> None:
@@ -69,7 +86,7 @@ class Session:
         self.address = address
         self.state = State.AWAITING_HELLO
         self.on_idle: Callable[[], None] = lambda: None
-        self.source: Callable[[], bool] = lambda: False
+        self.source: Source = _Dry()
         self.used_s = 0.0
         """See :class:`server.turns.Worker`."""
         self.queued = False
@@ -114,8 +131,9 @@ class Session:
     @property
     def has_much(self) -> bool:
         """See :attr:`server.turns.Worker.has_much`."""
-        waits = self._frames or self._prepared
-        return bool(waits) or len(self._inbox) > _CHECK_EVERY
+        if self._frames or self._prepared or len(self._inbox) > _CHECK_EVERY:
+            return True
+        return self.source.unparsed_bytes > _SHORT_BYTES
 
     def receive(self, frame: bytes) -> None:
         """Take one binary frame; it is handled now, or in slices over the next turns."""
@@ -186,7 +204,7 @@ class Session:
             elif self._frames:
                 self._decode()
                 unchecked = _CHECK_EVERY
-            elif not self._busy and self.source():
+            elif not self._busy and self.source.parse_next():
                 unchecked += _CHECK_EVERY
             else:
                 return True

@@ -71,6 +71,8 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         self._unparsed = bytearray()
         self._held = False
         """Nothing is read until the session has handled what came."""
+        self._read_on_at = 0.0
+        """When that was over last."""
         self._plain: PlainFrames | None = None
         self._early = False
         """Frames came before there was a session."""
@@ -116,6 +118,22 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         """Count the line as full from ``high_bytes`` on, until a quarter of that is left."""
         self.transport.set_write_buffer_limits(high_bytes, high_bytes // 4)
 
+    # -- server.session.Source -----------------------------------------------------------------
+
+    @property
+    def unparsed_bytes(self) -> int:
+        """See :attr:`server.session.Source.unparsed_bytes`."""
+        return len(self._unparsed)
+
+    def parse_next(self) -> bool:
+        """See :meth:`server.session.Source.parse_next`."""
+        if not self._unparsed or self.read_paused or self.transport.is_closing():
+            return False
+        piece = bytes(self._unparsed[:_PIECE_BYTES])
+        del self._unparsed[:_PIECE_BYTES]
+        self._feed(piece)
+        return True
+
     # -- uvicorn's hooks -----------------------------------------------------------------------
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -155,15 +173,6 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             self.session.pump()
         else:
             self._parse_soon()
-
-    def parse_next(self) -> bool:
-        """Parse a piece of what came; False where there is none."""
-        if not self._unparsed or self.read_paused or self.transport.is_closing():
-            return False
-        piece = bytes(self._unparsed[:_PIECE_BYTES])
-        del self._unparsed[:_PIECE_BYTES]
-        self._feed(piece)
-        return True
 
     def _parse(self) -> None:
         """Parse a piece each turn as long as there is no session, and no more than is taken."""
@@ -210,6 +219,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         """The session has handled all that it was given."""
         if self._held and not self._unparsed:
             self._held = False
+            self._read_on_at = self.loop.time()
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
@@ -235,7 +245,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         """From here on messages go to ``session``."""
         self.session = session
         session.on_idle = self._read_on
-        session.source = self.parse_next
+        session.source = self
         if not self._early:
             self._plain = PlainFrames(self.conn, self.take, self._feed_protocol)
 
@@ -279,6 +289,13 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """A peer that doesn't answer is gone; a closing handshake would wait for it."""
+        assert self.ping_timeout is not None, "a ping was sent"
+        read_s = 0.0 if self._held else self.loop.time() - self._read_on_at
+        if read_s < self.ping_timeout:  # the answer may stand behind what wasn't read
+            self.pong_timer = self.loop.call_later(
+                self.ping_timeout - read_s, self.keepalive_timeout
+            )
+            return
         if self.session is not None:
             self.session.lost()
         self.transport.abort()

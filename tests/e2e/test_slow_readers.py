@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from protocol.messages import Clock, Pixel
+from protocol.messages import Clock, Pixel, Stroke
 from tests.bystander import Bystander
 from tests.e2e.conftest import Launch
 from tests.peer import Peer
@@ -125,6 +125,22 @@ async def test_a_line_that_is_dead(launch: Launch) -> None:
         await until_stats(server, lambda figures: figures["sessions"] == 2, within_s=5)
         assert time.monotonic() - began < 3
         assert time.monotonic() - began > 0.4
+
+
+async def test_who_is_held_up_is_not_dead(launch: Launch) -> None:
+    """SES-6: an answer that stands behind what the server has still to read is not missed."""
+    server = launch(*SMALL, "--ping-interval-s", "0.1", "--ping-timeout-s", "0.1")
+    random_ = random.Random(7)
+    points = tuple((random_.randrange(SIDE), random_.randrange(SIDE)) for _ in range(4000))
+    async with Peer(server.ws()) as painter:
+        began = time.monotonic()
+        for blue in range(8):
+            await painter.draw(Stroke(1, 1, 2, blue, points))
+        await painter.durable()
+        assert time.monotonic() - began > 0.5, "the server was never behind"
+        await asyncio.sleep(0.3)
+        await painter.draw(Pixel(1, 1, 1, 1, 1))
+        await painter.durable()
 
 
 async def test_a_dead_line_with_much_unsent(launch: Launch) -> None:

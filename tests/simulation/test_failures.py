@@ -47,13 +47,13 @@ def test_services_crash_and_nobody_keeps_a_gap(seed: int) -> None:
     "forgetful", ["server.viewing.Viewing.renew_all", "server.paging.Paging._start_over"]
 )
 def test_a_restart_that_forgets_is_found(forgetful: str) -> None:
-    """SUP-1: else nothing would be held to it. What somebody lacks is seen in one way or another."""
+    """SUP-1: else nothing would be held to it. Who lacks something sees it one way or another."""
 
     def run_all() -> None:
         for seed in range(1, 13):
             World(PLAN, seed).run()
 
-    with patch(forgetful, lambda *_: None), pytest.raises(Violation, match="FAN-1|LVL-1|CLK-1"):
+    with patch(forgetful, lambda *_: None), pytest.raises(Violation, match=r"FAN-1|LVL-1|CLK-1"):
         run_all()
 
 
