@@ -28,8 +28,10 @@ ANONYMOUS = PresenceSet(128, 128, 128, "")
 _TURN_MAX_S = 0.002
 _REVIEWS_S = 0.1
 """Shortest time between two looks at who hears of whom, while viewports move."""
-_REST = 20
-"""A round is followed by a pause of so many times what it took."""
+_REST, _LONG_REST = 12, 20
+"""A round is followed by a pause of so many times what it took, and of what it took beyond"""
+_LONG_S = 0.005
+"""so long."""
 
 
 class Awareness:
@@ -209,7 +211,8 @@ class Awareness:
                 return
         now = self._service.time()
         self._took += now - started
-        self._next_round = max(self._began + self._interval_s, now + _REST * self._took)
+        rest_s = _REST * min(self._took, _LONG_S) + _LONG_REST * max(0.0, self._took - _LONG_S)
+        self._next_round = max(self._began + self._interval_s, now + rest_s)
         self._scheduled = False
         if self._moved or self._introduced or self._unreviewed or self._leaving:
             self._schedule()

@@ -64,7 +64,7 @@ class Fanout:
         """A flush is about to come, or what it wrote is being sent."""
         self._wanted = False
         self._left_over = False
-        """A flush had no time for all: the next comes with the next turn of the loop."""
+        """A flush had no time for all that was asked: the next comes with the next turn."""
         self._next_flush = 0.0
         self.flushes = 0
         self.flush_s = 0.0
@@ -111,10 +111,6 @@ class Fanout:
         else:
             self._service.call_soon(self._flush_on_time)
 
-    def _go_on(self) -> None:
-        self._left_over = True
-        self._schedule()
-
     def _flush_on_time(self) -> None:
         self._wanted = False
         started = self._service.time()
@@ -150,9 +146,10 @@ class Fanout:
         self._write_to(answers, began + _SLICE_S / 2)
         self._write_to(due, began + _SLICE_S)
         if answers or due:
+            self._left_over |= bool(answers)
             self._answers = answers | self._answers
             self._due = due | self._due
-            self._go_on()
+            self._schedule()
 
     def _write_to(self, waiting: dict[Session, None], deadline: float) -> None:
         """Write to the first of ``waiting`` until the deadline; one at least."""
@@ -188,8 +185,9 @@ class Fanout:
             if self._service.time() > deadline:
                 break
         if waiting or self._looking:
+            self._left_over |= bool(waiting)
             self._looking = waiting | self._looking
-            self._go_on()
+            self._schedule()
 
     def _change_view(self, session: Session) -> None:
         viewing, wanted = self._hub.viewing, session.wanted

@@ -15,7 +15,7 @@ NAME = "ingest"
 TITLE = "Ingest: drawing applied and durable, and the wait for a durable ACK at half that load"
 
 _PAINTERS = 8
-_PATCH_PAINTERS = 48
+_PATCH_PAINTERS = 144
 _SIDE = 4096
 _KINDS = {"pixels": 8192, "strokes": 400, "patches": 16}
 """Messages that each painter may have on the way when it goes as fast as possible."""
@@ -38,7 +38,10 @@ def run_row(run: Run) -> RowResult:
     """Run the row."""
     result = RowResult(NAME, TITLE)
     lines: dict[str, dict[str, float]] = {}
-    flags = ("--width", str(_SIDE), "--height", str(_SIDE))
+    # As if each painter had an address of its own.
+    flags = (
+        *("--width", str(_SIDE), "--height", str(_SIDE)), "--budget-sessions-per-address", "0",
+    )  # fmt: skip
     with ExitStack() as stack:
         server = stack.enter_context(TilecastServer(run.new_folder(), *flags))
         crowd = stack.enter_context(LoadProcess("pouring"))
