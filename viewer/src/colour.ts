@@ -1,5 +1,9 @@
 /** Colours: hex, what contrasts, and a name that a person would give. */
 import type { Colour } from "./canvas-info";
+import { texts } from "./texts";
+import type { Texts } from "./texts/en";
+
+type ColourName = keyof Texts["colours"];
 
 /** What the palette offers where a canvas has none of its own. */
 export const DEFAULT_PALETTE: readonly Colour[] = [
@@ -31,13 +35,13 @@ export const DEFAULT_PALETTE: readonly Colour[] = [
   "#f2c79b",
 ].map((hex) => parseHex(hex) as Colour);
 
-const NAMES: readonly (readonly [name: string, hex: string])[] = [
+const NAMES: readonly (readonly [name: ColourName, hex: string])[] = [
   ["white", "#ffffff"],
-  ["light grey", "#d3d3d3"],
+  ["lightGrey", "#d3d3d3"],
   ["grey", "#8c8c8c"],
-  ["dark grey", "#4a4a4a"],
+  ["darkGrey", "#4a4a4a"],
   ["black", "#000000"],
-  ["dark red", "#7a1020"],
+  ["darkRed", "#7a1020"],
   ["red", "#e02030"],
   ["red", "#ff0000"],
   ["salmon", "#ff7a70"],
@@ -46,23 +50,23 @@ const NAMES: readonly (readonly [name: string, hex: string])[] = [
   ["yellow", "#fff040"],
   ["lime", "#a8e040"],
   ["green", "#30a840"],
-  ["bright green", "#00ff00"],
-  ["dark green", "#145a30"],
+  ["brightGreen", "#00ff00"],
+  ["darkGreen", "#145a30"],
   ["olive", "#80802a"],
   ["mint", "#90e8b8"],
   ["teal", "#108888"],
   ["cyan", "#40d8f0"],
-  ["sky blue", "#80c0ff"],
+  ["skyBlue", "#80c0ff"],
   ["blue", "#2060e8"],
   ["blue", "#0000ff"],
   ["navy", "#14246a"],
-  ["dark blue", "#2440a0"],
+  ["darkBlue", "#2440a0"],
   ["indigo", "#4a30b0"],
   ["purple", "#8840d0"],
   ["lavender", "#c8b0f0"],
   ["magenta", "#e030c0"],
   ["pink", "#ff90c0"],
-  ["dark purple", "#401848"],
+  ["darkPurple", "#401848"],
   ["brown", "#7a4520"],
   ["rust", "#b85020"],
   ["tan", "#d0a878"],
@@ -98,7 +102,7 @@ export function nameOf(colour: Colour): string {
     const distance = (l - other[0]) ** 2 + (a - other[1]) ** 2 + (b - other[2]) ** 2;
     if (distance < least) [best, least] = [name, distance];
   }
-  return best;
+  return texts.value.colours[best];
 }
 
 /** Oklab (Ottosson 2020): lightness and two axes in which distance is as the eye takes it. */

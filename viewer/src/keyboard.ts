@@ -1,7 +1,8 @@
 /** Keys: tools, zoom, and a pixel cursor for painting without a pointer. */
 
+import { addCommands, commandOf } from "./commands";
 import { SIZE_MAX } from "./raster";
-import { brushSize, chooseTool, panelOpen, tool } from "./state";
+import { brushSize, chooseTool, panelOpen, togglePanel, tool } from "./state";
 import { TOOLS } from "./tools/tools";
 
 const PAN_STEP_PX = 80;
@@ -31,8 +32,13 @@ export interface KeyTarget {
 
 /** Listens to the whole page, but not while something is typed or a control has the focus. */
 export function listenToKeys(target: KeyTarget): void {
+  addBasicCommands(target);
   window.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.altKey || isTyping(event.target)) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (runCommand(event)) event.preventDefault();
+      return;
+    }
     if (event.key === "Escape") {
       panelOpen.value = null;
       target.cancel();
@@ -68,34 +74,35 @@ function handle(
     } else target.step(arrow[0] * far, arrow[1] * far);
     return true;
   }
-  switch (event.key) {
-    case "Enter":
-      target.press();
-      return true;
-    case "+":
-    case "=":
-      target.zoomBy(ZOOM_STEP);
-      return true;
-    case "-":
-    case "_":
-      target.zoomBy(1 / ZOOM_STEP);
-      return true;
-    case "0":
-    case "Home":
-      target.fit();
-      return true;
-    case "[":
-    case "]":
-      brushSize.value = nextSize(brushSize.value, event.key === "]");
-      return true;
-    case "?":
-      panelOpen.value = panelOpen.value === "help" ? null : "help";
-      return true;
+  if (event.key === "Enter") {
+    target.press();
+    return true;
   }
+  if (runCommand(event)) return true;
   const chosen = TOOLS.find(({ keys }) => keys.includes(event.key.toLowerCase()));
   if (chosen === undefined || (chosen.paints && !target.mayPaint)) return false;
   chooseTool(chosen.id);
   return true;
+}
+
+function runCommand(event: KeyboardEvent): boolean {
+  const command = commandOf(event);
+  command?.run();
+  return command !== undefined;
+}
+
+function addBasicCommands(target: KeyTarget): void {
+  const resize = (up: boolean) => {
+    brushSize.value = nextSize(brushSize.value, up);
+  };
+  addCommands(
+    { id: "zoomIn", keys: ["+", "="], run: () => target.zoomBy(ZOOM_STEP) },
+    { id: "zoomOut", keys: ["-", "_"], run: () => target.zoomBy(1 / ZOOM_STEP) },
+    { id: "fit", keys: ["0", "Home"], run: () => target.fit() },
+    { id: "smaller", keys: ["["], run: () => resize(false) },
+    { id: "larger", keys: ["]"], run: () => resize(true) },
+    { id: "help", keys: ["?"], run: () => togglePanel("help") },
+  );
 }
 
 /** Small sizes go by one, large ones by an eighth. */

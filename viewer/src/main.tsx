@@ -1,9 +1,11 @@
 /** Starts the page: finds out which canvas it shows, and shows it. */
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import { defaultCanvas, readPageAddress, socketUrl } from "./address";
 import { exposeAutomation } from "./automation";
 import { listenToKeys } from "./keyboard";
 import { recallSession } from "./storage";
+import { preferredLanguage, speak, texts } from "./texts";
 import { App } from "./ui/app";
 import { Viewer } from "./viewer";
 
@@ -12,6 +14,7 @@ const RETRY_MS = 2000;
 async function start(): Promise<void> {
   const root = document.getElementById("app");
   if (root === null) throw new Error("the page has no #app");
+  await speak(preferredLanguage());
   const address = readPageAddress(location.pathname);
   const canvas = address.canvas ?? (await findDefaultCanvas(address.root, root));
   const stage = document.createElement("div");
@@ -21,10 +24,7 @@ async function start(): Promise<void> {
   const overlay = layer(stage);
   overlay.tabIndex = 0;
   overlay.setAttribute("role", "application");
-  overlay.setAttribute(
-    "aria-label",
-    "The canvas. Arrow keys move a pixel cursor, Enter uses the tool, question mark shows all keys.",
-  );
+  effect(() => overlay.setAttribute("aria-label", texts.value.canvas.label));
   showFocus(overlay);
   const panels = document.createElement("div");
   root.replaceChildren(stage, panels);
@@ -77,7 +77,7 @@ async function findDefaultCanvas(path: string, root: HTMLElement): Promise<strin
     try {
       return await defaultCanvas(path);
     } catch {
-      render(<p class="starting">The server does not answer. Trying again…</p>, root);
+      render(<p class="starting">{texts.value.canvas.unanswered}</p>, root);
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

@@ -2,8 +2,11 @@
 import type { Camera } from "./camera";
 import { isLight } from "./colour";
 import { type Box, canvasBox } from "./geometry";
+import type { Layer } from "./layers/layer";
 import type { Peers, Pointer } from "./peers";
+import { Placement } from "./placement";
 import { type Drawing, discRows, eachRun } from "./raster";
+import { texts } from "./texts";
 
 const GRID_ZOOM_MIN = 8;
 const LABEL_FONT = "500 12px system-ui, sans-serif";
@@ -27,6 +30,8 @@ export interface OverlayScene {
 }
 
 export class Overlay {
+  /** What other parts of the viewer show, in the order in which it is drawn. */
+  readonly layers: Layer[] = [];
   private readonly context: CanvasRenderingContext2D;
   private readonly arrow = new Path2D(ARROW);
 
@@ -49,9 +54,19 @@ export class Overlay {
     const seen = camera.visible();
     if (seen === null) return;
     const place = new Placement(camera);
+    const drawLayers = (above: boolean) => {
+      for (const layer of this.layers) {
+        if (layer.above !== above) continue;
+        context.save();
+        layer.draw(context, { camera, seen, place });
+        context.restore();
+      }
+    };
+    drawLayers(false);
     if (preview) this.drawPreview(preview, seen, place);
     if (camera.zoom >= GRID_ZOOM_MIN) this.drawGrid(seen, place, camera.zoom);
     this.drawEdge(place, camera);
+    drawLayers(true);
     if (brush) this.drawBrush(brush, place);
     if (pixelCursor) this.drawBrush({ x: pixelCursor[0], y: pixelCursor[1], size: 1 }, place, true);
     context.setTransform(camera.pixelRatio, 0, 0, camera.pixelRatio, 0, 0);
@@ -148,7 +163,7 @@ export class Overlay {
       context.fill();
       context.stroke();
     }
-    this.drawLabel(person.name || "Guest", colour, isLight(person.colour));
+    this.drawLabel(person.name || texts.value.common.guest, colour, isLight(person.colour));
     context.restore();
   }
 
@@ -164,29 +179,5 @@ export class Overlay {
     context.fillStyle = dark ? "#16181d" : "#fff";
     context.textBaseline = "middle";
     context.fillText(shown, 19, 28.5);
-  }
-}
-
-/** Canvas pixels to whole device pixels, as the renderer rounds them. */
-class Placement {
-  private readonly left: number;
-  private readonly top: number;
-  private readonly scale: number;
-  readonly ratio: number;
-
-  constructor(camera: Camera) {
-    const [left, top] = camera.toScreen(0, 0);
-    this.ratio = camera.pixelRatio;
-    this.left = Math.round(left * camera.pixelRatio);
-    this.top = Math.round(top * camera.pixelRatio);
-    this.scale = camera.zoom * camera.pixelRatio;
-  }
-
-  x(pixel: number): number {
-    return Math.round(this.left + pixel * this.scale);
-  }
-
-  y(pixel: number): number {
-    return Math.round(this.top + pixel * this.scale);
   }
 }

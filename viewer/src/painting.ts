@@ -18,7 +18,7 @@ import {
   tool,
 } from "./state";
 import { recall, remember } from "./storage";
-import { refusal } from "./texts";
+import { refusal, texts } from "./texts";
 import { toast } from "./toasts";
 import { begin } from "./tools/begin";
 import { isOnCanvas, type PixelPoint, pixelAt } from "./tools/pixels";
@@ -65,13 +65,13 @@ export class Painting {
     if (this.keyGesture) {
       this.keyGesture.end();
       this.keyGesture = null;
-      announcement.value = `Drawn to ${x}, ${y}`;
+      announcement.value = texts.value.painting.drawnTo(x, y);
       return true;
     }
     const gesture = begin(tool.value, this.context(), middleOf(this.pixelCursor));
     if (tool.value === "line" || tool.value === "rectangle") {
       this.keyGesture = gesture;
-      announcement.value = `Begun at ${x}, ${y}. Move, then press Enter again.`;
+      announcement.value = texts.value.painting.begun(x, y);
       return true;
     }
     gesture?.end();
@@ -125,7 +125,7 @@ export class Painting {
         if (seen) chooseColour(seen);
       },
       picked: () => {
-        announcement.value = `Picked ${nameOf(colour.value)}, ${toHex(colour.value)}`;
+        announcement.value = texts.value.painting.picked(nameOf(colour.value), toHex(colour.value));
         if (!temporary && client.mayPaint) resumePainting();
       },
     };
@@ -145,7 +145,8 @@ export class Painting {
     if (this.pixelCursor === null) return;
     const [x, y] = this.pixelCursor;
     const seen = this.pixel(x, y);
-    announcement.value = `${x}, ${y}: ${seen ? nameOf(seen) : "not loaded"}`;
+    const said = texts.value.painting;
+    announcement.value = said.pixel(x, y, seen ? nameOf(seen) : said.notLoaded);
   }
 }
 
@@ -161,5 +162,5 @@ function middleOf([x, y]: PixelPoint): CanvasPoint {
 function suggestName(): void {
   if (name.value !== "" || recall("name-suggested") !== null) return;
   remember("name-suggested", "1");
-  toast("You paint as a guest. Under People you can give a name.");
+  toast(texts.value.painting.suggestName);
 }

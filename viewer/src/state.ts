@@ -1,9 +1,11 @@
 /** What the person has chosen, and what the panels show: signals that any part may read. */
-import { computed, signal } from "@preact/signals";
+import { computed, type Signal, signal } from "@preact/signals";
 import type { Colour } from "./canvas-info";
 import { parseHex, toHex } from "./colour";
 import { recall, remember } from "./storage";
 import { TOOLS, type ToolId } from "./tools/tools";
+
+export type PanelId = "people" | "help" | "colour" | "templates" | "places" | "share" | "settings";
 
 const coarse = matchMedia("(pointer: coarse)").matches;
 const embedded = window.parent !== window;
@@ -22,14 +24,24 @@ export const recentColours = signal<readonly Colour[]>([]);
 export const name = signal(recall("name") ?? "");
 export const ownColour = signal<Colour>(parseHex(recall("own-colour") ?? "") ?? randomColour());
 
+/** Nothing is fetched that isn't on the screen. */
+export const dataSaver = kept("data-saver", savesData());
+/** Whether others are shown this person's pointer. */
+export const showsCursor = kept("shows-cursor", true);
+
 /** The pixel under the pointer or the keyboard's cursor. */
 export const hovered = signal<readonly [x: number, y: number] | null>(null);
 export const zoom = signal(1);
-export const panelOpen = signal<"people" | "help" | "colour" | "options" | null>(null);
+/** The panel that is open; there is never more than one. */
+export const panelOpen = signal<PanelId | null>(null);
 /** What a screen reader is to say. */
 export const announcement = signal("");
 
 export const toolInfo = computed(() => TOOLS.find(({ id }) => id === tool.value) ?? TOOLS[0]);
+
+export function togglePanel(id: PanelId): void {
+  panelOpen.value = panelOpen.value === id ? null : id;
+}
 
 export function chooseTool(id: ToolId): void {
   if (tool.value !== "eyedropper" && tool.value !== "pan") lastPainting.value = tool.value;
@@ -60,6 +72,22 @@ export function chooseName(chosen: string, chosenColour: Colour): void {
   ownColour.value = chosenColour;
   remember("name", chosen);
   remember("own-colour", toHex(chosenColour));
+}
+
+/** A choice that is remembered. */
+function kept(key: string, initial: boolean): Signal<boolean> {
+  const said = recall(key);
+  const choice = signal(said === null ? initial : said === "1");
+  choice.subscribe((value) => {
+    if (value !== initial || recall(key) !== null) remember(key, value ? "1" : "0");
+  });
+  return choice;
+}
+
+/** Whether the browser was told to save data; some don't say. */
+function savesData(): boolean {
+  const { connection } = navigator as { readonly connection?: { readonly saveData?: boolean } };
+  return connection?.saveData === true;
 }
 
 function randomColour(): Colour {

@@ -1,56 +1,81 @@
-/** What the codes of the protocol mean to a person. */
-import { CloseCode, RejectCode } from "./wire.gen";
+/** What is said to a person, in the language chosen; all of it stands in `texts/`. */
+import { computed, signal } from "@preact/signals";
+import { recall, remember } from "./storage";
+import { EN, type Texts } from "./texts/en";
+import { RejectCode } from "./wire.gen";
 
-const REJECTS: Record<number, string> = {
-  [RejectCode.OUT_OF_BOUNDS]: "That is off the canvas.",
-  [RejectCode.BAD_VALUE]: "The server could not draw that.",
-  [RejectCode.RATE]: "You are painting faster than you may.",
-  [RejectCode.PROTECTED]: "This area is protected.",
-  [RejectCode.NOT_ALLOWED]: "You may not paint here.",
-  [RejectCode.READ_ONLY]: "The canvas is read-only for the moment: its storage is in trouble.",
-  [RejectCode.TOO_LARGE]: "That is too large to draw at once.",
-  [RejectCode.NOT_IN_PALETTE]: "That colour is not in this canvas's palette.",
-  [RejectCode.BANNED]: "You are banned from painting.",
+/** The languages there are, each by its own name. */
+export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
+export type Language = keyof typeof LANGUAGES;
+
+const MINUTE_S = 60;
+
+/** Languages other than English come when they are needed. */
+const LOADERS: Record<Language, () => Promise<Texts>> = {
+  en: async () => EN,
+  de: async () => (await import("./texts/de")).DE,
 };
+
+const loaded = signal<{ readonly language: Language; readonly texts: Texts }>({
+  language: "en",
+  texts: EN,
+});
+
+export const language = computed(() => loaded.value.language);
+/** All texts; whatever shows one and reads it here is shown anew when the language changes. */
+export const texts = computed(() => loaded.value.texts);
+
+/** The language chosen before, or else the first of the browser's that there is. */
+export function preferredLanguage(): Language {
+  const wanted = [recall("language") ?? "", ...navigator.languages];
+  const found = wanted.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES);
+  return (found ?? "en") as Language;
+}
+
+/** Speaks a language from now on, or the present one still if its texts don't come. */
+export async function speak(language: Language): Promise<void> {
+  try {
+    loaded.value = { language, texts: await LOADERS[language]() };
+  } catch {
+    return;
+  }
+  document.documentElement.lang = language;
+}
+
+/** The same, by the person's own choice. */
+export async function chooseLanguage(language: Language): Promise<void> {
+  await speak(language);
+  remember("language", language);
+}
+
+/** A whole number as people of the language write it. */
+export function number(value: number, options?: Intl.NumberFormatOptions): string {
+  return new Intl.NumberFormat(language.value, options).format(value);
+}
 
 /** Why a drawing was refused. `retryMs` 0: trying again is of no use. */
 export function refusal(code: number, retryMs: number): string {
-  const text = REJECTS[code] ?? `The server refused to draw that (code ${code}).`;
-  if (retryMs <= 0) return code === RejectCode.RATE ? "That is more than you may paint." : text;
-  return `${text} Try again in ${duration(retryMs)}.`;
+  const { refusals, refused, overBudget, retryIn } = texts.value;
+  const text = refusals[code] ?? refused(code);
+  if (retryMs <= 0) return code === RejectCode.RATE ? overBudget : text;
+  return retryIn(text, duration(retryMs));
 }
-
-const CLOSES: Record<number, string> = {
-  [CloseCode.NORMAL]: "The connection was closed.",
-  [CloseCode.TEXT_FRAME]: "The server did not understand this page. Reload it.",
-  [CloseCode.TOO_BIG]: "The server did not take what this page sent. Reload it.",
-  [CloseCode.MALFORMED]: "This page and the server did not understand each other. Reload it.",
-  [CloseCode.BAD_TOKEN]: "Your invitation is not valid, or no longer.",
-  [CloseCode.BANNED]: "You are banned from this canvas.",
-  [CloseCode.BAD_VERSION]: "The server speaks another version. Reload the page.",
-  [CloseCode.TAKEN_OVER]: "This session goes on in another tab.",
-  [CloseCode.FLOOD]: "You were disconnected for sending too much.",
-};
-
-const PAUSES: Record<number, string> = {
-  [CloseCode.RESTARTING]: "The server is restarting.",
-  [CloseCode.TRY_LATER]: "The server is full at the moment.",
-  [CloseCode.TOO_SLOW]: "Your line was too slow to keep up.",
-};
 
 /** Why there is no connection for now. */
 export function pause(code: number): string {
-  return PAUSES[code] ?? "No connection.";
+  return texts.value.pauses[code] ?? texts.value.noConnection;
 }
 
 /** Why the connection ended for good. */
 export function closure(code: number, reason: string): string {
-  return CLOSES[code] ?? `The connection was closed (${code}${reason && `: ${reason}`}).`;
+  return texts.value.closures[code] ?? texts.value.closed(code, reason);
 }
 
+/** A time, as after "in". */
 export function duration(milliseconds: number): string {
-  const seconds = Math.ceil(milliseconds / 1000);
-  if (seconds < 90) return seconds === 1 ? "a second" : `${seconds} seconds`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+  const { second, seconds, minutes, hours } = texts.value.durations;
+  const wait = Math.ceil(milliseconds / 1000);
+  if (wait < 1.5 * MINUTE_S) return wait === 1 ? second : seconds(wait);
+  const long = Math.round(wait / MINUTE_S);
+  return long < 90 ? minutes(long) : hours(Math.round(long / 60));
 }

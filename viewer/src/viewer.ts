@@ -26,7 +26,7 @@ import {
 } from "./state";
 import { rememberSession } from "./storage";
 import type { View } from "./store";
-import { refusal } from "./texts";
+import { refusal, texts } from "./texts";
 import { toast } from "./toasts";
 import { isOnCanvas, pixelAt } from "./tools/pixels";
 import type { CanvasPoint, Gesture } from "./tools/tools";
@@ -42,7 +42,8 @@ export class Viewer implements PointerTarget, KeyTarget {
   readonly client: Client;
   readonly camera = new Camera();
   private readonly renderer: Renderer;
-  private readonly overlay: Overlay;
+  /** Where parts of the viewer add what they draw over the canvas. */
+  readonly overlay: Overlay;
   private readonly input: PointerInput;
   private readonly painting: Painting;
   private readonly stillMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -224,7 +225,7 @@ export class Viewer implements PointerTarget, KeyTarget {
     }
     if (!this.mayPaint) chooseTool("pan");
     // Only said: it may be opened again any time, and a NOTICE tells of that.
-    else if (info.frozen && info.role < ROLE_MODERATOR) toast("This canvas is frozen for now.");
+    else if (info.frozen && info.role < ROLE_MODERATOR) toast(texts.value.canvas.frozen);
     this.sentView = null;
     this.look();
     this.requestFrame();

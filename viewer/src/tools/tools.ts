@@ -7,39 +7,19 @@ export type ToolId = "pan" | "pencil" | "brush" | "line" | "rectangle" | "eyedro
 
 export interface ToolInfo {
   readonly id: ToolId;
-  readonly label: string;
   /** Keys that choose it: a letter and a number. */
   readonly keys: readonly [letter: string, number: string];
   readonly paints: boolean;
-  readonly hint: string;
 }
 
 export const TOOLS: readonly ToolInfo[] = [
-  { id: "pan", label: "Move", keys: ["h", "1"], paints: false, hint: "Drag to move the canvas" },
-  { id: "pencil", label: "Pencil", keys: ["p", "2"], paints: true, hint: "One pixel wide" },
-  { id: "brush", label: "Brush", keys: ["b", "3"], paints: true, hint: "A round brush" },
-  { id: "line", label: "Line", keys: ["l", "4"], paints: true, hint: "Drag from end to end" },
-  {
-    id: "rectangle",
-    label: "Rectangle",
-    keys: ["r", "5"],
-    paints: true,
-    hint: "Drag from corner to corner",
-  },
-  {
-    id: "eyedropper",
-    label: "Pick a colour",
-    keys: ["i", "6"],
-    paints: false,
-    hint: "Takes the colour of a pixel",
-  },
-  {
-    id: "eraser",
-    label: "Eraser",
-    keys: ["e", "7"],
-    paints: true,
-    hint: "Paints the canvas's background",
-  },
+  { id: "pan", keys: ["h", "1"], paints: false },
+  { id: "pencil", keys: ["p", "2"], paints: true },
+  { id: "brush", keys: ["b", "3"], paints: true },
+  { id: "line", keys: ["l", "4"], paints: true },
+  { id: "rectangle", keys: ["r", "5"], paints: true },
+  { id: "eyedropper", keys: ["i", "6"], paints: false },
+  { id: "eraser", keys: ["e", "7"], paints: true },
 ];
 
 /** A point of the canvas, in fractions of pixels. */

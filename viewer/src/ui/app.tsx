@@ -1,6 +1,7 @@
 import { ChevronDown, ChevronUp, CircleQuestionMark } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { panelOpen } from "../state";
+import { panelOpen, togglePanel } from "../state";
+import { texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { BudgetMeter } from "./budget";
 import { ColourPicker } from "./colour-picker";
@@ -11,7 +12,7 @@ import { Palette } from "./palette";
 import { PeopleButton, PeoplePanel } from "./people";
 import { Banners, Status } from "./status";
 import { ToastList } from "./toast-list";
-import { Toolbar, VIEW_ONLY } from "./toolbar";
+import { Toolbar } from "./toolbar";
 import { Zoom } from "./zoom";
 
 /** All panels above the canvas. */
@@ -31,12 +32,10 @@ export function App({ viewer }: { readonly viewer: Viewer }) {
           <PeopleButton viewer={viewer} />
           <IconButton
             icon={CircleQuestionMark}
-            label="Help"
+            label={texts.value.help.button}
             shortcut="?"
             expanded={panelOpen.value === "help"}
-            onPress={() => {
-              panelOpen.value = panelOpen.value === "help" ? null : "help";
-            }}
+            onPress={() => togglePanel("help")}
           />
         </div>
       </header>
@@ -45,7 +44,11 @@ export function App({ viewer }: { readonly viewer: Viewer }) {
         <ToastList />
       </div>
       <Toolbar mayPaint={mayPaint} />
-      {mayPaint ? <Dock viewer={viewer} /> : <p class="panel dock view-only">{VIEW_ONLY}</p>}
+      {mayPaint ? (
+        <Dock viewer={viewer} />
+      ) : (
+        <p class="panel dock view-only">{texts.value.tools.viewOnly}</p>
+      )}
       <Zoom viewer={viewer} />
       {panelOpen.value === "people" && <PeoplePanel viewer={viewer} />}
       {panelOpen.value === "help" && <Help />}
@@ -55,11 +58,12 @@ export function App({ viewer }: { readonly viewer: Viewer }) {
 
 /** Colours and the tool's options; it folds away to leave a small screen to the canvas. */
 function Dock({ viewer }: { readonly viewer: Viewer }) {
+  const said = texts.value.options;
   const [folded, setFolded] = useState(false);
   const budget = viewer.client.budget.value;
   const info = viewer.client.info.value;
   return (
-    <section class={`panel dock ${folded ? "is-folded" : ""}`} aria-label="Colour and options">
+    <section class={`panel dock ${folded ? "is-folded" : ""}`} aria-label={said.section}>
       {!folded && <Palette info={info} />}
       <div class="dock-options">
         <Options />
@@ -67,7 +71,7 @@ function Dock({ viewer }: { readonly viewer: Viewer }) {
       </div>
       <IconButton
         icon={folded ? ChevronUp : ChevronDown}
-        label={folded ? "Show the palette" : "Fold the palette away"}
+        label={folded ? said.unfold : said.fold}
         expanded={!folded}
         class="fold"
         onPress={() => setFolded(!folded)}

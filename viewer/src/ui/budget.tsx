@@ -1,9 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Budget } from "../client";
-import { duration } from "../texts";
+import { duration, number, texts } from "../texts";
 
-const EXACT = new Intl.NumberFormat("en");
-const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const SHORT: Intl.NumberFormatOptions = { notation: "compact", maximumFractionDigits: 1 };
 /** From here on nobody counts single pixels. */
 const SHORT_FROM = 100_000;
 
@@ -19,13 +18,16 @@ export function BudgetMeter({ budget, full }: { readonly budget: Budget; readonl
   const share = budget.refillMs === 0 ? 1 : Math.min((now - budget.at) / budget.refillMs, 1);
   const left = Math.floor(budget.pixels + (most - budget.pixels) * Math.max(share, 0));
   const wait = budget.refillMs - (now - budget.at);
-  const text = wait > 0 ? `full in ${duration(wait)}` : "full";
+  const { budget: said } = texts.value;
+  const text = wait > 0 ? said.fullIn(duration(wait)) : said.full;
   return (
-    <div class="budget" title={`${EXACT.format(left)} pixels to paint, ${text}`}>
-      <meter min={0} max={most} value={left} low={most * 0.15} aria-label="Pixels to paint">
+    <div class="budget" title={said.left(number(left), text)}>
+      <meter min={0} max={most} value={left} low={most * 0.15} aria-label={said.label}>
         {left}
       </meter>
-      <span class="budget-count">{(left < SHORT_FROM ? EXACT : SHORT).format(left)} px</span>
+      <span class="budget-count">
+        {said.short(number(left, left < SHORT_FROM ? undefined : SHORT))}
+      </span>
     </div>
   );
 }

@@ -1,11 +1,13 @@
 import { useState } from "preact/hooks";
 import { parseHex, toHex } from "../colour";
 import { chooseColour, colour, panelOpen, recentColours } from "../state";
+import { texts } from "../texts";
 import { Swatch } from "./palette";
 import { Popover } from "./popover";
 
 /** Any colour: by the browser's own picker, by its hex digits, or one used before. */
 export function ColourPicker() {
+  const said = texts.value.palette;
   const hex = toHex(colour.value);
   const [typed, setTyped] = useState<string | null>(null);
   const type = (text: string) => {
@@ -17,9 +19,9 @@ export function ColourPicker() {
     panelOpen.value = null;
   };
   return (
-    <Popover label="Choose a colour" class="colour-picker" onClose={close}>
+    <Popover label={said.choose} class="colour-picker" onClose={close}>
       <label class="field">
-        <span>Any colour</span>
+        <span>{said.any}</span>
         <input
           type="color"
           value={hex}
@@ -31,7 +33,7 @@ export function ColourPicker() {
         />
       </label>
       <label class="field">
-        <span>Hex</span>
+        <span>{said.hex}</span>
         <input
           type="text"
           spellcheck={false}
@@ -50,7 +52,7 @@ export function ColourPicker() {
         />
       </label>
       {recentColours.value.length > 0 && (
-        <fieldset class="swatches" aria-label="Used before">
+        <fieldset class="swatches" aria-label={said.recent}>
           {recentColours.value.map((each) => (
             <Swatch key={toHex(each)} colour={each} chosen={toHex(each) === hex} />
           ))}

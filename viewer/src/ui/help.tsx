@@ -1,55 +1,57 @@
 import { X } from "lucide-preact";
+import { commands, shownKey } from "../commands";
 import { panelOpen } from "../state";
+import { texts } from "../texts";
 import { TOOLS } from "../tools/tools";
 import { IconButton } from "./icon-button";
 import { Popover } from "./popover";
 
-const KEYS: readonly (readonly [keys: string, what: string])[] = [
-  ["Arrows", "move the pixel cursor (with Move: the view); Shift for further"],
-  ["Enter", "use the tool at the pixel cursor"],
-  ["+ −", "zoom"],
-  ["0", "show the whole canvas"],
-  ["[ ]", "brush size"],
-  ["Space", "hold and drag to move the view"],
-  ["Alt", "hold and click to pick a colour"],
-  ["Esc", "stop, close"],
-];
+/** Keys that belong to the canvas as such; all others are tools' and {@link commands}. */
+const KEYS = [
+  ["← ↑ → ↓", "arrows"],
+  ["Enter", "enter"],
+  ["Space", "space"],
+  ["Alt", "alt"],
+  ["Esc", "escape"],
+] as const;
 
 /** Keys and gestures. */
 export function Help() {
+  const { commands: said, common, help, tools } = texts.value;
   const close = () => {
     panelOpen.value = null;
   };
   return (
-    <Popover label="Help" class="help-panel" onClose={close}>
+    <Popover label={help.button} class="help-panel" onClose={close}>
       <div class="popover-head">
-        <h2>How to get around</h2>
-        <IconButton icon={X} label="Close" onPress={close} />
+        <h2>{help.title}</h2>
+        <IconButton icon={X} label={common.close} onPress={close} />
       </div>
-      <p class="muted">
-        Mouse: the wheel zooms, the middle or right button drags. Touch: two fingers zoom and move;
-        one uses the chosen tool.
-      </p>
+      <p class="muted">{help.gestures}</p>
       <dl class="keys">
-        {TOOLS.map(({ id, label, keys }) => (
-          <div key={id}>
-            <dt>
-              <kbd>{keys[0].toUpperCase()}</kbd> <kbd>{keys[1]}</kbd>
-            </dt>
-            <dd>{label}</dd>
-          </div>
+        {TOOLS.map(({ id, keys }) => (
+          <Keys key={id} keys={keys.map(shownKey)} what={tools[id].label} />
         ))}
         {KEYS.map(([keys, what]) => (
-          <div key={keys}>
-            <dt>
-              {keys.split(" ").map((key) => (
-                <kbd key={key}>{key}</kbd>
-              ))}
-            </dt>
-            <dd>{what}</dd>
-          </div>
+          <Keys key={what} keys={keys.split(" ")} what={help[what]} />
+        ))}
+        {commands.value.map(({ id, keys }) => (
+          <Keys key={id} keys={keys.map(shownKey)} what={said[id]} />
         ))}
       </dl>
     </Popover>
+  );
+}
+
+function Keys({ keys, what }: { readonly keys: readonly string[]; readonly what: string }) {
+  return (
+    <div>
+      <dt>
+        {keys.map((key) => (
+          <kbd key={key}>{key}</kbd>
+        ))}
+      </dt>
+      <dd>{what}</dd>
+    </div>
   );
 }

@@ -1,17 +1,19 @@
 import { Square, SquareDashed } from "lucide-preact";
 import { SIZE_MAX } from "../raster";
 import { brushSize, filled, lineWidth, tool } from "../state";
+import { texts } from "../texts";
 import { IconButton } from "./icon-button";
 
 /** What can be set for the tool in use. */
 export function Options() {
+  const said = texts.value.options;
   switch (tool.value) {
     case "brush":
     case "eraser":
     case "line":
       return (
         <Slider
-          label="Size"
+          label={said.size}
           value={brushSize.value}
           max={SIZE_MAX}
           onChange={(value) => {
@@ -24,7 +26,7 @@ export function Options() {
         <div class="options">
           <IconButton
             icon={Square}
-            label="Filled"
+            label={said.filled}
             class="is-filled"
             pressed={filled.value}
             onPress={() => {
@@ -33,7 +35,7 @@ export function Options() {
           />
           <IconButton
             icon={SquareDashed}
-            label="Outline"
+            label={said.outline}
             pressed={!filled.value}
             onPress={() => {
               filled.value = false;
@@ -41,7 +43,7 @@ export function Options() {
           />
           {!filled.value && (
             <Slider
-              label="Outline"
+              label={said.outline}
               value={lineWidth.value}
               max={32}
               onChange={(value) => {
@@ -72,7 +74,7 @@ function Slider({ label, value, max, onChange }: SliderProps) {
         min={1}
         max={max}
         value={value}
-        aria-valuetext={`${value} pixels`}
+        aria-valuetext={texts.value.options.pixels(value)}
         onInput={(event) => onChange(Number(event.currentTarget.value))}
       />
       <output>{value}</output>

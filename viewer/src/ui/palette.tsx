@@ -1,15 +1,17 @@
 import type { CanvasInfo, Colour } from "../canvas-info";
 import { DEFAULT_PALETTE, isLight, nameOf, toHex } from "../colour";
-import { announcement, chooseColour, colour, panelOpen } from "../state";
+import { announcement, chooseColour, colour, panelOpen, togglePanel } from "../state";
+import { texts } from "../texts";
 
 /** The colours to choose from: the canvas's own, or a common set and any other. */
 export function Palette({ info }: { readonly info: CanvasInfo | null }) {
+  const said = texts.value.palette;
   const own = info?.palette ?? null;
   const chosen = toHex(colour.value);
   return (
     <div class="palette">
       <CurrentColour free={own === null} />
-      <fieldset class="swatches" aria-label={own ? "The canvas's palette" : "Palette"}>
+      <fieldset class="swatches" aria-label={own ? said.own : said.label}>
         {(own ?? DEFAULT_PALETTE).map((each) => (
           <Swatch key={toHex(each)} colour={each} chosen={toHex(each) === chosen} />
         ))}
@@ -40,6 +42,7 @@ export function Swatch(props: { readonly colour: Colour; readonly chosen: boolea
 /** The colour in use; it opens the picker where any colour may be used. */
 function CurrentColour({ free }: { readonly free: boolean }) {
   const hex = toHex(colour.value);
+  const said = texts.value.palette;
   const open = panelOpen.value === "colour";
   const name = `${nameOf(colour.value)}, ${hex}`;
   if (!free) {
@@ -52,12 +55,10 @@ function CurrentColour({ free }: { readonly free: boolean }) {
       type="button"
       class="current-colour"
       style={{ backgroundColor: hex }}
-      aria-label={`Colour: ${name}. Choose another`}
+      aria-label={said.current(name)}
       aria-expanded={open}
-      title={`${name}: choose another`}
-      onClick={() => {
-        panelOpen.value = open ? null : "colour";
-      }}
+      title={said.chooseOther(name)}
+      onClick={() => togglePanel("colour")}
     />
   );
 }

@@ -3,7 +3,8 @@ import { useState } from "preact/hooks";
 import type { Colour } from "../canvas-info";
 import { isLight, parseHex, toHex } from "../colour";
 import type { Person } from "../peers";
-import { chooseName, name, ownColour, panelOpen } from "../state";
+import { chooseName, name, ownColour, panelOpen, togglePanel } from "../state";
+import { texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";
 import { Popover } from "./popover";
@@ -17,15 +18,14 @@ export function PeopleButton({ viewer }: { readonly viewer: Viewer }) {
   const people = viewer.client.peers.people.value;
   const open = panelOpen.value === "people";
   const count = people.length + 1;
+  const said = texts.value.people;
   return (
     <IconButton
       icon={Users}
-      label={count === 1 ? "People: only you here" : `People: ${count} here`}
+      label={count === 1 ? said.alone : said.count(count)}
       expanded={open}
       class="people-button"
-      onPress={() => {
-        panelOpen.value = open ? null : "people";
-      }}
+      onPress={() => togglePanel("people")}
     >
       <span class="faces" aria-hidden="true">
         <Face name={name.value} colour={ownColour.value} />
@@ -53,18 +53,19 @@ function Face({ name, colour }: { readonly name: string; readonly colour: Colour
 /** Who is looking at the same part of the canvas, and one's own name. */
 export function PeoplePanel({ viewer }: { readonly viewer: Viewer }) {
   const people = viewer.client.peers.people.value;
+  const said = texts.value.people;
   return (
     <Popover
-      label="People"
+      label={said.label}
       class="people-panel"
       onClose={() => {
         panelOpen.value = null;
       }}
     >
       <OwnName viewer={viewer} />
-      <h2>Also looking here</h2>
+      <h2>{said.also}</h2>
       {people.length === 0 ? (
-        <p class="muted">Nobody else at the moment.</p>
+        <p class="muted">{said.nobody}</p>
       ) : (
         <ul class="people-list">
           {people.map((person) => (
@@ -79,11 +80,11 @@ export function PeoplePanel({ viewer }: { readonly viewer: Viewer }) {
 }
 
 function PersonButton({ person, viewer }: { readonly person: Person; readonly viewer: Viewer }) {
-  const shown = person.name || "Guest";
+  const shown = person.name || texts.value.common.guest;
   return (
     <button
       type="button"
-      title={`Go to ${shown}'s pointer`}
+      title={texts.value.people.goTo(shown)}
       onClick={() => {
         const pointer = viewer.client.peers.pointerOf(person.client);
         if (pointer) viewer.goto({ x: pointer.x, y: pointer.y, zoom: viewer.camera.zoom });
@@ -96,6 +97,7 @@ function PersonButton({ person, viewer }: { readonly person: Person; readonly vi
 }
 
 function OwnName({ viewer }: { readonly viewer: Viewer }) {
+  const { common, people: said } = texts.value;
   const [typed, setTyped] = useState(name.value);
   const save = (text: string, colour: Colour) => {
     const trimmed = cut(text.trim());
@@ -113,11 +115,11 @@ function OwnName({ viewer }: { readonly viewer: Viewer }) {
       }}
     >
       <label class="field">
-        <span>Your name</span>
+        <span>{said.yourName}</span>
         <input
           type="text"
           value={typed}
-          placeholder="Guest"
+          placeholder={common.guest}
           maxLength={32}
           autocomplete="nickname"
           onInput={(event) => setTyped(event.currentTarget.value)}
@@ -125,7 +127,7 @@ function OwnName({ viewer }: { readonly viewer: Viewer }) {
         />
       </label>
       <label class="field is-colour">
-        <span>Pointer</span>
+        <span>{said.pointer}</span>
         <input
           type="color"
           value={toHex(ownColour.value)}
@@ -135,7 +137,7 @@ function OwnName({ viewer }: { readonly viewer: Viewer }) {
           }}
         />
       </label>
-      <p class="muted">Others see it beside your pointer. Without one you are a guest.</p>
+      <p class="muted">{said.why}</p>
     </form>
   );
 }

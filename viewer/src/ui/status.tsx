@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { closure, pause } from "../texts";
+import { closure, pause, texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { CloseCode } from "../wire.gen";
 import { Coordinates } from "./zoom";
@@ -7,22 +7,21 @@ import { Coordinates } from "./zoom";
 /** A short loss comes and goes unnoticed; so long, and it is worth a banner. */
 const BANNER_DELAY_MS = 800;
 
-const WORDS = { connecting: "Connecting", live: "Live", waiting: "Offline", stopped: "Stopped" };
-
 /** The canvas's title and whether it is live. */
 export function Status({ viewer }: { readonly viewer: Viewer }) {
   const { state, info, trouble, unsaved } = viewer.client;
   const { name } = state.value;
   const size = info.value && `${info.value.width} × ${info.value.height}`;
   const held = name !== "live" || trouble.value !== "";
-  const saving = unsaved.value > 0 && held ? `, ${unsaved.value} unsaved` : "";
+  const said = texts.value.status;
+  const saving = unsaved.value > 0 && held ? `, ${said.unsaved(unsaved.value)}` : "";
   return (
     <div class="panel status">
       <h1 class="title" title={size ?? undefined}>
         {info.value?.title || viewer.canvasTitle}
       </h1>
       <span class={`badge is-${name}`} role="status">
-        {WORDS[name]}
+        {said[name]}
         {saving}
       </span>
       <Coordinates viewer={viewer} />
@@ -34,22 +33,20 @@ export function Status({ viewer }: { readonly viewer: Viewer }) {
 export function Banners({ viewer }: { readonly viewer: Viewer }) {
   const { client } = viewer;
   const orphans = client.orphans.value;
+  const said = texts.value.banners;
   return (
     <div class="banners">
       <ConnectionBanner viewer={viewer} />
       <TroubleBanner viewer={viewer} />
       {orphans.length > 0 && (
         <div class="panel banner" role="alert">
-          <p>
-            The server no longer knows your session. {orphans.length}{" "}
-            {orphans.length === 1 ? "stroke" : "strokes"} of yours may not have arrived.
-          </p>
+          <p>{said.orphans(orphans.length)}</p>
           <div class="banner-actions">
             <button type="button" class="primary" onClick={() => client.settleOrphans(true)}>
-              Draw again
+              {said.drawAgain}
             </button>
             <button type="button" onClick={() => client.settleOrphans(false)}>
-              Discard
+              {said.discard}
             </button>
           </div>
         </div>
@@ -72,6 +69,7 @@ function TroubleBanner({ viewer }: { readonly viewer: Viewer }) {
 function ConnectionBanner({ viewer }: { readonly viewer: Viewer }) {
   const { connection, state, info } = viewer.client;
   const { value } = state;
+  const said = texts.value.banners;
   const live = value.name === "live";
   const [late, setLate] = useState(false);
   useEffect(() => {
@@ -88,7 +86,7 @@ function ConnectionBanner({ viewer }: { readonly viewer: Viewer }) {
         <p>{closure(value.code, value.reason)}</p>
         <div class="banner-actions">
           <button type="button" class="primary" onClick={() => connection.connect()}>
-            {elsewhere ? "Go on here" : "Connect again"}
+            {elsewhere ? said.goOnHere : said.connectAgain}
           </button>
         </div>
       </div>
@@ -99,19 +97,18 @@ function ConnectionBanner({ viewer }: { readonly viewer: Viewer }) {
   return (
     <div class="panel banner" role="alert">
       <p>
-        {pause(value.name === "waiting" ? value.code : 0)}{" "}
-        {viewer.mayPaint ? "What you paint is kept and sent later." : ""}
+        {pause(value.name === "waiting" ? value.code : 0)} {viewer.mayPaint ? said.kept : ""}
       </p>
       <div class="banner-actions">
         {value.name === "waiting" ? (
           <>
             <Countdown until={value.retryAt} />
             <button type="button" onClick={() => connection.hurry()}>
-              Try now
+              {said.tryNow}
             </button>
           </>
         ) : (
-          <span class="muted">Connecting…</span>
+          <span class="muted">{said.connecting}</span>
         )}
       </div>
     </div>
@@ -124,5 +121,6 @@ function Countdown({ until }: { readonly until: number }) {
     const timer = setInterval(() => setNow(performance.now()), 250);
     return () => clearInterval(timer);
   }, []);
-  return <span class="muted">Next try in {Math.max(Math.ceil((until - now) / 1000), 0)} s</span>;
+  const seconds = Math.max(Math.ceil((until - now) / 1000), 0);
+  return <span class="muted">{texts.value.banners.nextTry(seconds)}</span>;
 }

@@ -1,5 +1,6 @@
 import { Info, OctagonX, TriangleAlert, X } from "lucide-preact";
 import { announcement } from "../state";
+import { texts } from "../texts";
 import { dismiss, type Tone, toasts } from "../toasts";
 
 const ICONS = { info: Info, warning: TriangleAlert, error: OctagonX } satisfies Record<
@@ -11,14 +12,18 @@ const ICONS = { info: Info, warning: TriangleAlert, error: OctagonX } satisfies 
 export function ToastList() {
   return (
     <>
-      <div class="toasts" role="log" aria-live="polite" aria-label="Messages">
+      <div class="toasts" role="log" aria-live="polite" aria-label={texts.value.common.messages}>
         {toasts.value.map(({ id, tone, text }) => {
           const Icon = ICONS[tone];
           return (
             <div key={id} class={`panel toast is-${tone}`}>
               <Icon size={18} aria-hidden="true" />
               <span>{text}</span>
-              <button type="button" aria-label="Dismiss" onClick={() => dismiss(id)}>
+              <button
+                type="button"
+                aria-label={texts.value.common.dismiss}
+                onClick={() => dismiss(id)}
+              >
                 <X size={16} aria-hidden="true" />
               </button>
             </div>

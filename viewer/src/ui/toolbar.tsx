@@ -9,6 +9,7 @@ import {
   Square,
 } from "lucide-preact";
 import { announcement, chooseTool, tool } from "../state";
+import { texts } from "../texts";
 import { toast } from "../toasts";
 import { TOOLS, type ToolId, type ToolInfo } from "../tools/tools";
 import { IconButton } from "./icon-button";
@@ -23,26 +24,25 @@ const ICONS: Record<ToolId, LucideIcon> = {
   eraser: Eraser,
 };
 
-export const VIEW_ONLY = "You can look around here, but not paint.";
-
 /** The tools. Where the person may not paint, those that paint say so instead. */
 export function Toolbar({ mayPaint }: { readonly mayPaint: boolean }) {
+  const said = texts.value.tools;
   const choose = (info: ToolInfo) => {
     if (info.paints && !mayPaint) {
-      toast(VIEW_ONLY);
+      toast(said.viewOnly);
       return;
     }
     chooseTool(info.id);
-    announcement.value = `${info.label}: ${info.hint}`;
+    announcement.value = `${said[info.id].label}: ${said[info.id].hint}`;
   };
   return (
-    <div class="panel toolbar" role="toolbar" aria-label="Tools">
+    <div class="panel toolbar" role="toolbar" aria-label={said.toolbar}>
       {TOOLS.map((info) => (
         <IconButton
           key={info.id}
           icon={ICONS[info.id]}
-          label={info.label}
-          hint={info.paints && !mayPaint ? VIEW_ONLY : info.hint}
+          label={said[info.id].label}
+          hint={info.paints && !mayPaint ? said.viewOnly : said[info.id].hint}
           shortcut={info.keys[0].toUpperCase()}
           pressed={tool.value === info.id}
           class={info.paints && !mayPaint ? "is-off" : ""}

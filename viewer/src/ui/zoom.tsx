@@ -2,44 +2,41 @@ import { Link, Maximize, Minus, Plus } from "lucide-preact";
 import { nameOf } from "../colour";
 import { ZOOM_STEP } from "../keyboard";
 import { hovered, zoom } from "../state";
+import { texts } from "../texts";
 import { toast } from "../toasts";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";
 
 /** The zoom, and what shows a place again. */
 export function Zoom({ viewer }: { readonly viewer: Viewer }) {
+  const said = texts.value.zoom;
   const percent = zoom.value * 100;
   const shown = percent < 10 ? percent.toFixed(1) : String(Math.round(percent));
   return (
-    <fieldset class="panel zoom" aria-label="Zoom">
+    <fieldset class="panel zoom" aria-label={said.label}>
       <IconButton
         icon={Plus}
-        label="Zoom in"
+        label={said.in}
         shortcut="+"
         onPress={() => viewer.zoomBy(ZOOM_STEP)}
       />
       <button
         type="button"
         class="zoom-value"
-        title="Show at 100 %"
-        aria-label={`Zoom ${shown} %. Show at 100 %`}
+        title={said.actual}
+        aria-label={said.value(shown)}
         onClick={() => viewer.zoomBy(1 / viewer.camera.zoom)}
       >
         {shown}%
       </button>
       <IconButton
         icon={Minus}
-        label="Zoom out"
+        label={said.out}
         shortcut="-"
         onPress={() => viewer.zoomBy(1 / ZOOM_STEP)}
       />
-      <IconButton
-        icon={Maximize}
-        label="Show the whole canvas"
-        shortcut="0"
-        onPress={() => viewer.fit()}
-      />
-      <IconButton icon={Link} label="Copy a link to this place" onPress={copyLink} />
+      <IconButton icon={Maximize} label={said.fit} shortcut="0" onPress={() => viewer.fit()} />
+      <IconButton icon={Link} label={said.copyLink} onPress={copyLink} />
     </fieldset>
   );
 }
@@ -62,8 +59,8 @@ export function Coordinates({ viewer }: { readonly viewer: Viewer }) {
 async function copyLink() {
   try {
     await navigator.clipboard.writeText(location.href);
-    toast("Link copied");
+    toast(texts.value.zoom.linkCopied);
   } catch {
-    toast("The address bar holds the link to this place");
+    toast(texts.value.zoom.linkInBar);
   }
 }
