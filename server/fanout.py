@@ -59,12 +59,19 @@ class Fanout:
         """Those of the due whose last VIEWPORT isn't answered yet: they go before who merely has
         refreshes to come, as long as there is time for both."""
         self._due: dict[Session, None] = {}
+        self._late: dict[Session, None] = {}
+        """Those that there was no time for when the drawing was distributed that they are to get.
+        Until they have it nothing else is done: a crowd of any size gets it in as few writes."""
+        self._seq = hub.seq
+        """What was ordered up to there is distributed."""
         self._looking: dict[Session, None] = {}
         self._busy = False
         """A flush is about to come, or what it wrote is being sent."""
         self._wanted = False
         self._left_over = False
         """A flush had no time for all that was asked: the next comes with the next turn."""
+        self._took_s = 0.0
+        """The flushes since the last pause."""
         self._next_flush = 0.0
         self.flushes = 0
         self.flush_s = 0.0
@@ -93,12 +100,14 @@ class Fanout:
         """The session ended."""
         self._answers.pop(session, None)
         self._due.pop(session, None)
+        self._late.pop(session, None)
         self._looking.pop(session, None)
         self._snapshotting.leave(session)
 
     def holds(self, session: Session) -> bool:
         """Whether a session is still waited for: for recounts."""
-        return any(session in waiting for waiting in (self._answers, self._due, self._looking))
+        waiting = (self._answers, self._due, self._late, self._looking)
+        return any(session in some for some in waiting)
 
     def _schedule(self) -> None:
         self._wanted = True
@@ -122,8 +131,11 @@ class Fanout:
         ended = self._service.time()
         self.flushes += 1
         self.flush_s += ended - started
-        ceiling = self._hub.settings.flush_ceiling_ms / 1000
-        self._next_flush = ended + (0.0 if self._left_over else min(ended - started, ceiling))
+        self._took_s += ended - started
+        self._next_flush = ended
+        if not self._left_over:
+            self._next_flush += min(self._took_s, self._hub.settings.flush_ceiling_ms / 1000)
+            self._took_s = 0.0
         self._left_over = False
         self._busy = False
         if self._wanted:
@@ -131,10 +143,22 @@ class Fanout:
 
     def flush(self) -> None:
         """Deliver what was drawn since the last flush, and what sessions are owed."""
+        if self._late:
+            self._write_late(self._service.time() + _DRAWING_S)
+            self._schedule()
+            return
         self._change_views()
         self._submit()
-        self._distribute()
+        deadline = self._service.time() + _DRAWING_S
+        self._distribute(deadline)
+        self._write_late(deadline)
         self._write_due()
+
+    def _write_late(self, deadline: float) -> None:
+        self._write_to(self._late, deadline)
+        if self._late:
+            self._left_over = True
+            self._schedule()
 
     def _write_due(self) -> None:
         """Write to those that have something coming; whom there is no time for comes next."""
@@ -203,8 +227,9 @@ class Fanout:
         session.wanted = None
         self.due(session)
 
-    def _distribute(self) -> None:
+    def _distribute(self, deadline: float) -> None:
         """Send to each session what touches its live tiles; who gets the same shares the bytes."""
+        self._seq = self._hub.seq
         pieces = list(self._feed.take())
         if not pieces:
             return
@@ -227,17 +252,14 @@ class Fanout:
                     for tile in chain.from_iterable(compress(touched, chosen)):
                         viewing.owe(session, tile)
                     continue
-                if large:  # by its messages: all of it may not fit into a frame
-                    outbox.drawing += compress(parts, chosen)
-                    self.due(session)
-                    continue
-                if hurried or view.stale or session.answering or session in due:
-                    outbox.drawing.append(drawing)
-                    self.due(session)
+                if large or hurried or view.stale or session.answering or session in due:
+                    # By its messages where all of it may not fit into a frame.
+                    outbox.drawing += compress(parts, chosen) if large else (drawing,)
+                    self._defer(session)
                     continue
                 written += 1
                 if not written % _CHECK_EVERY:
-                    hurried = self._service.time() > now + _DRAWING_S
+                    hurried = self._service.time() > deadline
                 told = shared.get(view.number)
                 if told is None:
                     clock, ending = self._clock(view.number, clocks)
@@ -251,17 +273,26 @@ class Fanout:
                     outbox.clock, outbox.clock_at = clock, now
             self.sent_bytes += (written - before) * len(frame)  # each is as long as the last
 
+    def _defer(self, session: Session) -> None:
+        """The session has drawing in its outbox: it is written with what else it is owed."""
+        if session.view.stale or session.answering:
+            self.due(session)
+        else:
+            self._late[session] = None
+
     def _clock(self, view: int, known: dict[int, tuple[Clock, bytes]]) -> tuple[Clock, bytes]:
         """The CLOCK of this flush for a viewport of that number, made once."""
         clock = known.get(view)
         if clock is None:
-            message = Clock(view, self._hub.seq)
+            message = Clock(view, self._seq)
             clock = known[view] = message, encode(message)
         return clock
 
     def _write(self, session: Session, deadline: float) -> None:
         outbox, view = session.outbox, session.view
-        tiles = self._snapshotting.take(session, deadline)
+        # What was ordered meanwhile is neither shown nor acknowledged before it is distributed.
+        all_distributed = self._seq == self._hub.seq
+        tiles = self._snapshotting.take(session, deadline) if all_distributed else []
         if self._snapshotting.answered(session) and (tiles or session.answering):
             session.answering = False
             outbox.clock_due = True
@@ -269,9 +300,11 @@ class Fanout:
         if outbox.drawing or outbox.clock_due:
             outbox.clock_due = True
             if view.in_step and not session.answering:
-                clock = Clock(view.number, self._hub.seq)
+                clock = Clock(view.number, self._seq)
         assert session.identity is not None, "an open session has said HELLO"
-        outbox.ack = session.identity.ack()
+        if all_distributed:
+            self._due.pop(session, None)
+            outbox.ack = session.identity.ack()
         if outbox.budget_due:
             outbox.budget_due = False
             outbox.budget = session.identity.allowance.budget(self._service.time())
@@ -305,6 +338,7 @@ class Fanout:
         self._hub.viewing.renew_all(self._hub.sessions)
         self._answers.clear()
         self._due.clear()
+        self._late.clear()
         self._looking.clear()
         for session in self._hub.sessions:
             self._start_over(session)

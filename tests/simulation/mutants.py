@@ -48,8 +48,8 @@ class LateViewing(Viewing):
 class LateFanout(Fanout):
     """Subscribes after the snapshot: what is drawn between the two reaches nobody."""
 
-    def _distribute(self) -> None:
-        super()._distribute()
+    def _distribute(self, deadline: float) -> None:
+        super()._distribute(deadline)
         viewing = self._hub.viewing
         assert isinstance(viewing, LateViewing)
         viewing.subscribe()
@@ -101,8 +101,9 @@ class HauntedViewing(Viewing):
 class SnapshotFanout(Fanout):
     """Sends a changed tile afresh instead of what was drawn on it."""
 
-    def _distribute(self) -> None:
+    def _distribute(self, deadline: float) -> None:
         viewing = self._hub.viewing
+        self._seq = self._hub.seq
         for tiles, _ in self._feed.take():
             for tile in tiles:
                 for session in viewing.watchers(tile):
