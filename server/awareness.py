@@ -147,8 +147,9 @@ class Awareness:
         self._unreviewed.pop(session, None)
         self._roomy.drop(session.client)
         self._here.pop(session, None)
+        gone = _encoded(session, PRESENCE_GONE)
         for hearer in list(session.heard_by):
-            self._forget(hearer, session)
+            self._forget(hearer, session, gone)
         for heard in list(session.hears):
             heard.heard_by.discard(session)
             self._leaving.pop((session, heard), None)
@@ -229,7 +230,7 @@ class Awareness:
             pair, due = next(iter(self._leaving.items()))
             if due > now:
                 break
-            self._forget(*pair)
+            self._forget(*pair, _encoded(pair[1], PRESENCE_GONE))
             yield
         introduced, self._introduced = self._introduced, {}
         while introduced:
@@ -326,10 +327,10 @@ class Awareness:
         self._tell(hearer, heard, self._presence(heard))
         return True
 
-    def _forget(self, hearer: Session, heard: Session) -> None:
+    def _forget(self, hearer: Session, heard: Session, gone: bytes) -> None:
         """``hearer`` no longer hears of ``heard``; its place may go to another."""
         hearer.outbox.cursors.pop(heard.client, None)
-        self._tell(hearer, heard, _encoded(heard, PRESENCE_GONE))
+        self._tell(hearer, heard, gone)
         hearer.hears.discard(heard)
         heard.heard_by.discard(hearer)
         self._leaving.pop((hearer, heard), None)

@@ -270,6 +270,7 @@ class Fanout:
                 except Exception:
                     self._failed(session)
                 else:
+                    outbox.written += len(frame)
                     outbox.clock, outbox.clock_at = clock, now
             self.sent_bytes += (written - before) * len(frame)  # each is as long as the last
 

@@ -14,9 +14,9 @@ class Outbox:
 
     __slots__ = (
         "_acked",
-        "_behind_since",
+        "_drained",
+        "_drained_at",
         "_line",
-        "_unsent",
         "ack",
         "behind",
         "budget",
@@ -30,14 +30,18 @@ class Outbox:
         "presence",
         "rejects",
         "seen",
+        "written",
     )
 
     def __init__(self, line: Line, now: float, seq: int) -> None:
         self._line = line
         self.behind = False
         """The client doesn't read as fast as it is sent to: nothing more is queued for it."""
-        self._behind_since = now
-        self._unsent = 0
+        self.written = 0
+        """Bytes given to the line in flushes."""
+        self._drained = 0
+        """How many of them the system had taken when last looked at."""
+        self._drained_at = now
         self.drawing: list[bytes] = []
         self.clock = Clock(0, seq)
         self.clock_at = now
@@ -60,19 +64,16 @@ class Outbox:
         self.clock, self._acked = clock, ack
 
     def stuck(self, now: float, timeout_s: float) -> bool:
-        """Whether it is behind and not a byte has drained for ``timeout_s``."""
-        if not self.behind:
-            return False
+        """Whether something is unsent and not a byte was seen to drain for ``timeout_s``."""
         unsent = self._line.unsent_bytes()
-        if unsent < self._unsent:
-            self._unsent, self._behind_since = unsent, now
-        return now - self._behind_since > timeout_s
+        drained = self.written - unsent
+        if unsent == 0 or drained > self._drained:
+            self._drained, self._drained_at = drained, now
+        return now - self._drained_at > timeout_s
 
-    def filled(self, now: float) -> None:
+    def filled(self) -> None:
         """The line is full."""
         self.behind = True
-        self._behind_since = now
-        self._unsent = self._line.unsent_bytes()
 
     def drained(self) -> None:
         """The line takes bytes again."""
@@ -109,6 +110,7 @@ class Outbox:
             return 0
         framed = b"".join(map(self._line.frame, pack(messages)))
         self._line.write(framed)
+        self.written += len(framed)
         self._written(clock, now)
         return len(framed)
 

@@ -278,7 +278,7 @@ class Session:
 
     def filled(self) -> None:
         """The line is full: the client doesn't read as fast as it is sent to."""
-        self.outbox.filled(self._hub.scheduler.time())
+        self.outbox.filled()
 
     def drained(self) -> None:
         """The line takes bytes again after it was full."""

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _FORGET_INTERVAL_S = 3600.0
+_TURN_S = 0.002
 
 
 class Sweeper:
@@ -39,8 +40,11 @@ class Sweeper:
         self._began, self._began_ms = service.time(), now_ms()
         self._settings = hub.settings
         self._interval_s = hub.settings.clock_interval_s / 5
+        self._unseen: list[Session] = []
+        """Those that the sweep under way has still to look at."""
         self._failed: set[Session] = set()
-        """Sessions that the last sweep failed at: those that the next one fails at too end."""
+        """Sessions that the sweep failed at: those that the next one fails at too end."""
+        self._failed_before: set[Session] = set()
         service.on_restart(self._start_over)
 
     def start(self) -> None:
@@ -54,19 +58,32 @@ class Sweeper:
         self._forget()
 
     def _sweep(self) -> None:
+        self._failed_before, self._failed = self._failed, set()
+        self._unseen = list(self._hub.sessions)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Look at some more: to let hundreds go at once would keep all others waiting."""
         now = self._service.time()
-        before, self._failed = self._failed, set()
-        for session in list(self._hub.sessions):
-            try:
-                self._look_at(session, now)
-            except Exception:
-                logger.exception("a session could not be looked after")
-                if session in before:
-                    session.end(CloseCode.TRY_LATER, "the server failed at this session")
-                else:
-                    self._failed.add(session)
+        while self._unseen:
+            session = self._unseen.pop()
+            if session.state is not State.CLOSED:
+                self._look_at_safely(session, now)
+            if self._service.time() - now > _TURN_S:
+                self._service.call_soon(self._go_on)
+                return
         self._reception.sweep(now)
         self._service.call_later(self._interval_s, self._sweep)
+
+    def _look_at_safely(self, session: Session, now: float) -> None:
+        try:
+            self._look_at(session, now)
+        except Exception:
+            logger.exception("a session could not be looked after")
+            if session in self._failed_before:
+                session.end(CloseCode.TRY_LATER, "the server failed at this session")
+            else:
+                self._failed.add(session)
 
     def _look_at(self, session: Session, now: float) -> None:
         settings = self._settings

@@ -5,6 +5,7 @@ handshake alone. The protocol object puts itself into ``scope["extensions"]`` fo
 """
 
 import asyncio
+import random
 import socket
 import struct
 from asyncio import BaseTransport
@@ -46,6 +47,8 @@ _PIECE_BYTES = 2048
 _CLOSE_TIMEOUT_S = 5.0
 _LINGER_S = 0.5
 _USER_TIMEOUT_MS = 30_000
+_PING_EARLIEST = 0.6
+"""Of the time between two pings."""
 
 
 class WebSocketLine(WebSocketsSansIOProtocol):
@@ -286,6 +289,12 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         if self._pings_left and self.writable.is_set():
             self._pings_left -= 1
             self.transport.write(b"".join(pong))
+
+    def schedule_ping(self) -> None:
+        """Ping after a time of its own: of those that came together not all are asked together."""
+        assert self.ping_interval is not None, "there are pings"
+        delay = random.uniform(_PING_EARLIEST, 1) * self.ping_interval - self.last_ping_rtt
+        self.ping_timer = self.loop.call_later(max(0.0, delay), self.send_keepalive_ping)
 
     def keepalive_timeout(self) -> None:
         """A peer that doesn't answer is gone; a closing handshake would wait for it."""
