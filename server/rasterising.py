@@ -15,9 +15,9 @@ from tiles.raster import Paint
 if TYPE_CHECKING:
     from server.session import Session
 
-AT_ONCE_MAX = 1
-"""Messages that are being rasterised, or are so and not painted yet: with three, as many are drawn
-in a second, and the pixels of others wait five times as long."""
+READY_MAX = 1
+"""Messages that are rasterised and not painted yet. One more is in a thread: with three there, as
+many are drawn in a second, and the pixels of others wait five times as long."""
 
 
 class Job:
@@ -45,6 +45,8 @@ class Rasterising:
         self._waiting: list[tuple[float, int, Job]] = []
         self._order = count()
         self._in_work: set[Session] = set()
+        """Whose message is being rasterised, or is so and not painted yet."""
+        self._in_thread = False
 
     def __len__(self) -> int:
         """Messages that wait or are in work."""
@@ -74,23 +76,26 @@ class Rasterising:
         )
 
     def _begin(self) -> None:
-        while self._waiting and len(self._in_work) < AT_ONCE_MAX:
+        if self._waiting and not self._in_thread and len(self._in_work) <= READY_MAX:
             _, _, job = heapq.heappop(self._waiting)
             self._in_work.add(job.session)
             self._start(job)
 
     def _start(self, job: Job) -> None:
         began = self._scheduler.time()
+        self._in_thread = True
 
-        def charge() -> None:
+        def leave_thread() -> None:
             job.session.used_s += self._scheduler.time() - began
+            self._in_thread = False
+            self._begin()
 
         def done(paints: list[Paint]) -> None:
-            charge()
+            leave_thread()
             job.done(paints)
 
         def failed(error: Exception) -> None:
-            charge()
+            leave_thread()
             job.failed(error)
 
         self._offload(job.rasterise, done, failed)
