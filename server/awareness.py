@@ -28,10 +28,11 @@ ANONYMOUS = PresenceSet(128, 128, 128, "")
 _TURN_MAX_S = 0.002
 _REVIEWS_S = 0.1
 """Shortest time between two looks at who hears of whom, while viewports move."""
-_REST, _LONG_REST = 12, 20
-"""A round is followed by a pause of so many times what it took, and of what it took beyond"""
+_REST = 12
+"""A round is followed by a pause of so many times what it took."""
 _LONG_S = 0.005
-"""so long."""
+_LONG_REST = 20
+"""So many times what it took beyond that."""
 
 
 class Awareness:

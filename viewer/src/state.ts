@@ -1,11 +1,11 @@
 /** What the person has chosen, and what the panels show: signals that any part may read. */
-import { computed, type Signal, signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { Colour } from "./canvas-info";
 import { parseHex, toHex } from "./colour";
 import { recall, remember } from "./storage";
 import { TOOLS, type ToolId } from "./tools/tools";
 
-export type PanelId = "people" | "help" | "colour" | "templates" | "places" | "share" | "settings";
+export type PanelId = "people" | "help" | "colour";
 
 const coarse = matchMedia("(pointer: coarse)").matches;
 const embedded = window.parent !== window;
@@ -23,11 +23,6 @@ export const recentColours = signal<readonly Colour[]>([]);
 
 export const name = signal(recall("name") ?? "");
 export const ownColour = signal<Colour>(parseHex(recall("own-colour") ?? "") ?? randomColour());
-
-/** Nothing is fetched that isn't on the screen. */
-export const dataSaver = kept("data-saver", savesData());
-/** Whether others are shown this person's pointer. */
-export const showsCursor = kept("shows-cursor", true);
 
 /** The pixel under the pointer or the keyboard's cursor. */
 export const hovered = signal<readonly [x: number, y: number] | null>(null);
@@ -72,22 +67,6 @@ export function chooseName(chosen: string, chosenColour: Colour): void {
   ownColour.value = chosenColour;
   remember("name", chosen);
   remember("own-colour", toHex(chosenColour));
-}
-
-/** A choice that is remembered. */
-function kept(key: string, initial: boolean): Signal<boolean> {
-  const said = recall(key);
-  const choice = signal(said === null ? initial : said === "1");
-  choice.subscribe((value) => {
-    if (value !== initial || recall(key) !== null) remember(key, value ? "1" : "0");
-  });
-  return choice;
-}
-
-/** Whether the browser was told to save data; some don't say. */
-function savesData(): boolean {
-  const { connection } = navigator as { readonly connection?: { readonly saveData?: boolean } };
-  return connection?.saveData === true;
 }
 
 function randomColour(): Colour {

@@ -1,6 +1,5 @@
 /** What is said to a person, in the language chosen; all of it stands in `texts/`. */
 import { computed, signal } from "@preact/signals";
-import { recall, remember } from "./storage";
 import { EN, type Texts } from "./texts/en";
 import { RejectCode } from "./wire.gen";
 
@@ -25,10 +24,9 @@ export const language = computed(() => loaded.value.language);
 /** All texts; whatever shows one and reads it here is shown anew when the language changes. */
 export const texts = computed(() => loaded.value.texts);
 
-/** The language chosen before, or else the first of the browser's that there is. */
+/** The first of the browser's languages that there is. */
 export function preferredLanguage(): Language {
-  const wanted = [recall("language") ?? "", ...navigator.languages];
-  const found = wanted.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES);
+  const found = navigator.languages.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES);
   return (found ?? "en") as Language;
 }
 
@@ -40,12 +38,6 @@ export async function speak(language: Language): Promise<void> {
     return;
   }
   document.documentElement.lang = language;
-}
-
-/** The same, by the person's own choice. */
-export async function chooseLanguage(language: Language): Promise<void> {
-  await speak(language);
-  remember("language", language);
 }
 
 /** A whole number as people of the language write it. */

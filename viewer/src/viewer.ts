@@ -42,8 +42,7 @@ export class Viewer implements PointerTarget, KeyTarget {
   readonly client: Client;
   readonly camera = new Camera();
   private readonly renderer: Renderer;
-  /** Where parts of the viewer add what they draw over the canvas. */
-  readonly overlay: Overlay;
+  private readonly overlay: Overlay;
   private readonly input: PointerInput;
   private readonly painting: Painting;
   private readonly stillMotion = matchMedia("(prefers-reduced-motion: reduce)");
