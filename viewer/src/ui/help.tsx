@@ -8,7 +8,7 @@ import { Popover } from "./popover";
 
 /** Keys that belong to the canvas as such; all others are tools' and {@link commands}. */
 const KEYS = [
-  ["← ↑ → ↓", "arrows"],
+  ["←↑→↓", "arrows"],
   ["Enter", "enter"],
   ["Space", "space"],
   ["Alt", "alt"],
