@@ -21,7 +21,7 @@ class Line(Protocol):
         """Send one or more frames, as :meth:`frame` made them, in one go."""
 
     def unsent_bytes(self) -> int:
-        """Bytes written that the operating system has not taken yet."""
+        """Bytes written that the peer's system has not taken yet, as far as this one tells."""
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send a close frame; what was written before it goes out first."""

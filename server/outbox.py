@@ -40,7 +40,7 @@ class Outbox:
         self.written = 0
         """Bytes given to the line in flushes."""
         self._drained = 0
-        """How many of them the system had taken when last looked at."""
+        """How many of them the peer's system had taken when last looked at."""
         self._drained_at = now
         self.drawing: list[bytes] = []
         self.clock = Clock(0, seq)
@@ -65,9 +65,11 @@ class Outbox:
 
     def stuck(self, now: float, timeout_s: float) -> bool:
         """Whether something is unsent and not a byte was seen to drain for ``timeout_s``."""
-        unsent = self._line.unsent_bytes()
-        drained = self.written - unsent
-        if unsent == 0 or drained > self._drained:
+        if self.written == self._drained:
+            self._drained_at = now
+            return False
+        drained = self.written - self._line.unsent_bytes()
+        if drained > self._drained:
             self._drained, self._drained_at = drained, now
         return now - self._drained_at > timeout_s
 

@@ -5,9 +5,11 @@ handshake alone. The protocol object puts itself into ``scope["extensions"]`` fo
 """
 
 import asyncio
+import fcntl
 import random
 import socket
 import struct
+import termios
 from asyncio import BaseTransport
 from collections.abc import Callable
 from http import HTTPStatus
@@ -37,6 +39,7 @@ _FINAL_BINARY = b"\x82"
 _LENGTH_7_MAX = 125
 _LENGTH_16_MAX = 0xFFFF
 _U8 = struct.Struct("!B")
+_INT = struct.Struct("@i")
 _LENGTH_16 = struct.Struct("!BH")
 _LENGTH_64 = struct.Struct("!BQ")
 _HEAD_ENDS = b"\r\n\r\n"
@@ -95,7 +98,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
     def unsent_bytes(self) -> int:
         """See :meth:`server.line.Line.unsent_bytes`."""
-        return self.transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + _unacknowledged_bytes(self.transport)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """See :meth:`server.line.Line.close`."""
@@ -333,6 +336,18 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
 def _discard(framed: bytes) -> None:
     """Nothing is sent on a line that is closed."""
+
+
+def _unacknowledged_bytes(transport: asyncio.Transport) -> int:
+    """What this system took and the peer's hasn't; 0 where that isn't told, or no longer."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return 0
+    try:
+        count: int = _INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, _INT.pack(0)))[0]
+    except (OSError, ValueError):
+        return 0
+    return count
 
 
 class WebSocketEndpoint:
