@@ -28,7 +28,7 @@ install: $(VENV)/.dev ## Make .venv with all that development takes
 ## Checking
 
 .PHONY: test
-test: $(VENV)/.dev chromium ## The whole gate, as CI runs it (ARGS="-- -k name" goes to pytest)
+test: $(VENV)/.dev browsers ## The whole gate, as CI runs it (ARGS="-- -k name" goes to pytest)
 	@$(PY) -m scripts.gate $(ARGS)
 
 .PHONY: lint
@@ -51,7 +51,7 @@ viewer-build: ## Build the viewer if its sources changed
 package: ## What a wheel and a source distribution hold
 unit: ## All tests but the browser's (ARGS="-k name" goes to pytest)
 bench-quick: ## The benchmark at small sizes, held to what can be counted
-browser: chromium ## The browser's tests (ARGS likewise)
+browser: browsers ## The browser's tests (ARGS likewise)
 $(STAGES): $(VENV)/.dev
 	@$(PY) -m scripts.gate $@ -- $(ARGS)
 
@@ -111,6 +111,6 @@ $(VENV)/.fuzz: $(VENV)/.dev locks/fuzz.txt
 	@$(PIP) --require-hashes -r locks/fuzz.txt
 	@touch $@
 
-.PHONY: chromium
-chromium:
-	@scripts/install_chromium.sh
+.PHONY: browsers
+browsers:
+	@scripts/install_browsers.sh
