@@ -15,7 +15,18 @@ from server import problems
 from server.canvases import Canvases
 from server.datafolder import DataFolder
 from server.door import Door
-from server.http import admin, facts, metrics, pages, reference, region, tilejson, tiles
+from server.http import (
+    activity,
+    admin,
+    facts,
+    metrics,
+    pages,
+    pixel,
+    reference,
+    region,
+    tilejson,
+    tiles,
+)
 from server.http.answer import Answer
 from server.http.context import Context
 from server.http.description import corrected
@@ -38,6 +49,8 @@ _ROUTERS = (
     facts.router,
     metrics.router,
     region.router,
+    pixel.router,
+    activity.router,
     tilejson.router,
     admin.router,
     reference.router,
@@ -103,6 +116,7 @@ def _context(settings: Settings) -> Context:
             settings.http_cache_bytes,
         ),
         RegionImages(Workshop(1, queue, wait_s), Outgoing(_OUTGOING_MAX_BYTES)),
+        Workshop(1, queue, wait_s),
     )
 
 

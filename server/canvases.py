@@ -54,6 +54,10 @@ class Canvases:
         """A live canvas; ``None`` where there is none, or not yet, or not any more."""
         return self._hubs.get(name)
 
+    def log(self, hub: Hub) -> Log:
+        """A live canvas's log, to be read."""
+        return self._logs[hub.name]
+
     def all(self) -> Iterable[Hub]:
         """The live canvases, in order of name."""
         return [self._hubs[name] for name in sorted(self._hubs)]

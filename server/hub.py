@@ -20,6 +20,7 @@ from protocol.messages import (
     Viewport,
 )
 from protocol.session import State
+from server.activity import Activity
 from server.admission import Admission
 from server.awareness import ANONYMOUS, Awareness
 from server.bucket import Rate
@@ -95,6 +96,7 @@ class Hub:
         )
         self.sessions: set[Session] = set()
         self.counts = Counts()
+        self.activity = Activity(recovered.info.width, recovered.info.height, scheduler.time)
         self._log = log
         limits = DrawLimits(settings.max_message_pixels, settings.max_message_tiles)
         self._admission = Admission(recovered.info, limits)

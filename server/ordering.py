@@ -132,6 +132,7 @@ class Ordering:
         self._log(session, 1, pixels, data, box)
         tiles = self._hub.canvas.paint(paints, self._hub.seq)
         self._fanout.add(tiles, data)
+        self._hub.activity.drawn(tiles)
         self._painted(session, 1, tiles, pixels=len(data) == PIXEL_BYTES)
 
     def draw_run(self, session: Session, run: PixelRun) -> bool:
@@ -149,6 +150,7 @@ class Ordering:
         tiles = self._hub.canvas.paint([part.paint for part in by_tile], self._hub.seq)
         for part in by_tile:
             self._fanout.add((part.paint.tile,), part.data)
+            self._hub.activity.drawn((part.paint.tile,), len(part.data) // PIXEL_BYTES)
         self._painted(session, len(run), tiles, pixels=True)
         return True
 

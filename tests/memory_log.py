@@ -148,6 +148,10 @@ class MemoryLog:
             if box is None or overlap(batch.box, box):
                 yield batch
 
+    def read_back(self, after: int, until: int, box: Rectangle) -> Iterator[Batch]:
+        """The same, newest first."""
+        yield from reversed(list(self.read(after, until, box)))
+
     def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
         """The checkpoints of these tiles, in order of key."""
         self._readable()

@@ -112,6 +112,11 @@ def tile_at(x: Coordinate, y: Coordinate) -> Coordinate:
     return (y >> _SHIFT) << _AXIS_BITS | x >> _SHIFT
 
 
+def place_among(tile: int, level: int, columns: int) -> int:
+    """Which tile of ``level`` a level-0 tile lies in, counted by rows of ``columns`` tiles."""
+    return (tile >> _AXIS_BITS + level) * columns + ((tile & _AXIS_MASK) >> level)
+
+
 def within(x: Coordinate, y: Coordinate) -> tuple[Coordinate, Coordinate]:
     """A pixel's (x, y) inside its level-0 tile."""
     return x & _MASK, y & _MASK

@@ -6,8 +6,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from server.canvases import Canvases
+from server.http.activity_answers import ActivityAnswers
 from server.http.regions import RegionImages
 from server.http.tile_images import TileImages
+from server.http.workshop import Workshop
 from server.hub import Hub
 from server.problems import NotFound, Unavailable
 from server.settings import Settings
@@ -22,11 +24,15 @@ class Context:
         canvases: Canvases,
         tile_images: TileImages,
         region_images: RegionImages,
+        searches: Workshop,
     ) -> None:
         self.settings = settings
         self.canvases = canvases
         self.tile_images = tile_images
         self.region_images = region_images
+        self.searches = searches
+        """Where the log is searched."""
+        self.activity_answers = ActivityAnswers()
         self.answers: Counter[int] = Counter()
         """HTTP answers so far, by status."""
 

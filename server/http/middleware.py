@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_OPEN = re.compile(r"/c/[^/]+/(?:tiles/.*|region\.png|pixel/.*|tilejson\.json|stats)", re.DOTALL)
+_OPEN = re.compile(
+    r"/c/[^/]+/(?:tiles/.*|region\.png|pixel/.*|activity|tilejson\.json|stats)", re.DOTALL
+)
 _SAFE = {"X-Content-Type-Options": "nosniff"}
 _SAFE_UNLESS_SAID = {
     "Referrer-Policy": "same-origin",

@@ -20,13 +20,13 @@ class Workshop:
     async def place(self) -> AsyncIterator[None]:
         """A place to work. Raises :class:`server.problems.Unavailable`."""
         if self._places.locked() and self._waiting >= self._waiting_max:
-            raise Unavailable("Too many images are being made.")
+            raise Unavailable("Too much is being worked on.")
         self._waiting += 1
         try:
             async with asyncio.timeout(self._wait_max_s):
                 await self._places.acquire()
         except TimeoutError:
-            raise Unavailable("Too many images are being made.") from None
+            raise Unavailable("Too much is being worked on.") from None
         finally:
             self._waiting -= 1
         try:

@@ -157,6 +157,42 @@ def test_read_gives_batches_that_hold_any_seq_of_the_range(
     assert list(log.read(after, until)) == wanted
 
 
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    lengths=st.lists(st.integers(1, 9), max_size=12),
+    corners=st.lists(st.integers(0, 20), min_size=2, max_size=2),
+    data=st.data(),
+)
+def test_read_back_is_read_from_its_end(
+    make_rig: MakeRig, lengths: list[int], corners: list[int], data: st.DataObject
+) -> None:
+    """The same batches with a box, newest first."""
+    log, _, recorder = make_rig().opened()
+    drawing = Drawing()
+    log.append(drawing.commit(*lengths))
+    recorder.wait_durable(1)
+    after = data.draw(st.integers(0, drawing.seq + 3))
+    until = data.draw(st.integers(0, drawing.seq + 3))
+    box = (min(corners), 5, max(corners), 9)
+    there = list(log.read(after, until, box))
+    assert list(log.read_back(after, until, box)) == there[::-1]
+
+
+def test_a_long_read_back(rig: Rig) -> None:
+    """More rows, and larger ones, than one read takes at once; those between are not in the box."""
+    log, _, recorder = rig.opened()
+    batches = [
+        Batch(seq, seq, Author(SESSION), TIME_MS, (seq % 2, 0, seq % 2, 9), bytes(seq % 2 * 9_000))
+        for seq in range(1, 1501)
+    ]
+    log.append(Commit(1, batches, []))
+    recorder.wait_durable(1)
+    assert list(log.read_back(0, 1500, (1, 1, 1, 1))) == batches[::2][::-1]
+    assert list(log.read_back(0, 1500, (0, 1, 0, 1))) == batches[1::2][::-1]
+
+
 def test_a_long_read_is_whole_and_may_be_left(rig: Rig) -> None:
     """Thousands of rows come in order; a reader that stops early holds nothing up."""
     log, _, recorder = rig.opened()

@@ -21,6 +21,9 @@ OPEN = (
     "/c/main/region.png",
     "/c/main/tilejson.json",
     "/c/main/stats",
+    "/c/main/pixel/1/1",
+    "/c/main/pixel/9999/1",
+    "/c/main/activity",
     "/c/other/stats",
 )
 CLOSED = ("/", "/c/main", "/api/canvases", "/healthz", "/nothing")
@@ -232,6 +235,8 @@ async def test_reference(tmp_path: Path) -> None:
             "/c/{canvas}/tiles/{size}/{z}/{x}/{y}@2x.webp",
             "/c/{canvas}/region.png",
             "/c/{canvas}/tilejson.json",
+            "/c/{canvas}/pixel/{x}/{y}",
+            "/c/{canvas}/activity",
             "/c/{canvas}/stats",
             "/api/canvases",
             "/healthz",

@@ -39,6 +39,12 @@ SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, checksum,
 CASE WHEN x0 <= ? AND y0 <= ? AND x1 >= ? AND y1 >= ? THEN messages END FROM log
 WHERE first_seq >= ? AND first_seq <= ? ORDER BY first_seq LIMIT ?
 """
+# These alone are looked for in SQLite: one read is as long as the range that it is given.
+_BATCHES_BACK = """
+SELECT first_seq, last_seq, author, time_ms, x0, y0, x1, y1, checksum, messages FROM log
+WHERE x0 <= ? AND y0 <= ? AND x1 >= ? AND y1 >= ?
+AND first_seq >= ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT ?
+"""
 _TILES = "SELECT key, seq, data FROM tiles WHERE key > ? ORDER BY key LIMIT ?"
 _SAVED = "SELECT key, seq, data FROM tiles WHERE key BETWEEN ? AND ? ORDER BY key"
 _SEQ_MAX = 2**63 - 1
@@ -162,17 +168,31 @@ class Readers:
             statement, reach = _BATCHES_IN_BOX, (box[2], box[3], box[0], box[1])
         while rows := self._piece(statement, (*reach, start, end)):
             start = rows[-1][1] + 1
-            rows = [row for row in rows if row[-1] is not None]
-            self._name_authors(authors, {row[2] for row in rows})
-            for first, last, author, time_ms, x0, y0, x1, y1, checksum, messages in rows:
-                around = x0, y0, x1, y1
-                if checksum is not None and checksum != row_checksum(
-                    first, last, author, time_ms, around, messages
-                ):
-                    raise DamagedError(
-                        f"{self._path} is damaged: the log at seq {first} isn't what was written"
-                    )
-                yield Batch(first, last, authors[author], time_ms, around, messages)
+            yield from self._checked([row for row in rows if row[-1] is not None], authors)
+
+    def batches_back(self, after: int, until: int, box: Rectangle) -> Iterator[Batch]:
+        """What :meth:`batches` gives for the same, newest first; see :class:`.base.Log`."""
+        if until <= after:
+            return
+        authors: dict[int, Author] = {}
+        start, end = self._first_row(after), until
+        reach = box[2], box[3], box[0], box[1]
+        while rows := self._piece(_BATCHES_BACK, (*reach, start, end)):
+            end = rows[-1][0] - 1
+            yield from self._checked(rows, authors)
+
+    def _checked(self, rows: list[Row], authors: dict[int, Author]) -> Iterator[Batch]:
+        """The batches of rows of the log, whose authors are added to ``authors``."""
+        self._name_authors(authors, {row[2] for row in rows})
+        for first, last, author, time_ms, x0, y0, x1, y1, checksum, messages in rows:
+            around = x0, y0, x1, y1
+            if checksum is not None and checksum != row_checksum(
+                first, last, author, time_ms, around, messages
+            ):
+                raise DamagedError(
+                    f"{self._path} is damaged: the log at seq {first} isn't what was written"
+                )
+            yield Batch(first, last, authors[author], time_ms, around, messages)
 
     def _first_row(self, after: int) -> int:
         """Where the row with the first seq past ``after`` begins, or would begin."""

@@ -100,6 +100,10 @@ class SqliteLog:
         """The durable batches that hold any seq in (after, until], in order."""
         return self._readers.batches(after, until, box)
 
+    def read_back(self, after: int, until: int, box: Rectangle) -> Iterator[Batch]:
+        """The same, newest first."""
+        return self._readers.batches_back(after, until, box)
+
     def saved(self, tiles: Sequence[int]) -> list[SavedTile]:
         """The checkpoints of these tiles, in order of key."""
         return self._readers.saved(tiles)
