@@ -61,10 +61,11 @@ class Crowd:
         }
 
     def paint(self, command: Command) -> Answer:
-        """Paint from now on, ``rate`` pixels a second in all."""
+        """Paint from now on, ``rate`` pixels a second in all, ``together`` in a frame."""
         box = tuple(command["box"]) if command["box"] else None
-        self._painting = Painting(self.connections, box, command["seed"])
-        self.keep_doing(command["rate"], self._painting)
+        together = command.get("together", 1)
+        self._painting = Painting(self.connections, box, command["seed"], together)
+        self.keep_doing(command["rate"] / together, self._painting)
         return {}
 
     def keep_doing(self, rate: float, act: Callable[[], None]) -> None:

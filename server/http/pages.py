@@ -7,8 +7,11 @@ from typing import cast
 from fastapi import APIRouter, Request, Response
 
 from server.http.conditional import matches, quote
-from server.http.context import ContextOf, LiveHub
-from server.http.viewer_files import INDEX, ViewerFile, load_viewer
+from server.http.context import Context, ContextOf, LiveHub
+from server.http.origin import base_url
+from server.http.preview import with_preview
+from server.http.viewer_files import INDEX, ViewerFile, load_viewer, prepare
+from server.hub import Hub
 from server.problems import NotFound, Problem
 from server.settings import Settings
 
@@ -65,7 +68,8 @@ def _send(request: Request, file: ViewerFile, policy: str = "default-src 'none'"
     return Response(body, 200, headers, file.media_type)
 
 
-def _page(request: Request, settings: Settings) -> Response:
+def _page(request: Request, context: Context, hub: Hub | None) -> Response:
+    settings = context.settings
     file = _files(request).get(INDEX)
     if file is None:
         raise Problem(
@@ -73,6 +77,9 @@ def _page(request: Request, settings: Settings) -> Response:
             "The viewer is not built. In the source tree, `make serve` builds and serves it, "
             "`python -m scripts.viewer_build` builds it alone.",
         )
+    if hub is not None:
+        base = base_url(request, settings.trusted_proxies)
+        file = prepare(INDEX, with_preview(file.content, base, hub.name, hub.info))
     response = _send(request, file, page_policy(settings))
     if not settings.allow_framing:
         response.headers["X-Frame-Options"] = "DENY"
@@ -82,13 +89,14 @@ def _page(request: Request, settings: Settings) -> Response:
 @router.get("/")
 async def default_page(request: Request, context: ContextOf) -> Response:
     """The default canvas's viewer."""
-    return _page(request, context.settings)
+    canvases = context.canvases
+    return _page(request, context, canvases.find(canvases.default))
 
 
 @router.get("/c/{canvas}")
-async def canvas_page(request: Request, context: ContextOf, _: LiveHub) -> Response:
+async def canvas_page(request: Request, context: ContextOf, hub: LiveHub) -> Response:
     """A canvas's viewer."""
-    return _page(request, context.settings)
+    return _page(request, context, hub)
 
 
 @router.get("/c/{canvas}/ws")

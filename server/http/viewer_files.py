@@ -38,12 +38,12 @@ def load_viewer(root_path: str) -> dict[str, ViewerFile]:
         return {}
     files: dict[str, ViewerFile] = {}
     for path, content in _walk(folder, ""):
-        files[path] = _prepare(path, _below(root_path, content) if path == INDEX else content)
+        files[path] = prepare(path, _below(root_path, content) if path == INDEX else content)
     return files
 
 
 def _below(root_path: str, page: bytes) -> bytes:
-    return re.sub(rb'(?<=["\'])/(?=assets/)', f"{root_path}/".encode(), page)
+    return re.sub(rb'(?<=["\'])/(?=assets/|manifest\.webmanifest)', f"{root_path}/".encode(), page)
 
 
 def _walk(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
@@ -58,7 +58,8 @@ def _walk(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     return found
 
 
-def _prepare(path: str, content: bytes) -> ViewerFile:
+def prepare(path: str, content: bytes) -> ViewerFile:
+    """A file of that path in the viewer, as it is sent."""
     suffix = path[path.rfind(".") :]
     media_type = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
     gzipped = None

@@ -42,6 +42,14 @@ class CanvasMaker(Protocol):
         """The new canvas's name. A picture is drawn on it from its upper left corner."""
 
 
+class Served(Protocol):
+    """A server, or a line to one."""
+
+    @property
+    def http(self) -> str:
+        """Its address, without a slash at the end."""
+
+
 class Visit(Protocol):
     """Opens the viewer in a browser of its own: with its own storage, cookies and cache."""
 
@@ -49,7 +57,7 @@ class Visit(Protocol):
         self,
         canvas: str | None = None,
         *,
-        server: ServerProcess | None = None,
+        server: Served | None = None,
         place: str = "",
         stored: Mapping[str, str] | None = None,
         **options: Any,
@@ -146,12 +154,12 @@ def visit(browser: Browser, server: ServerProcess) -> Iterator[Visit]:
     """Opens pages; at the end none may have complained of anything."""
     pages: list[tuple[ViewerPage, bool]] = []
     contexts: list[BrowserContext] = []
-    home = server
+    home: Served = server
 
     def visit(
         canvas: str | None = None,
         *,
-        server: ServerProcess | None = None,
+        server: Served | None = None,
         place: str = "",
         stored: Mapping[str, str] | None = None,
         **options: Any,

@@ -13,10 +13,30 @@ SHOTS: Final = ROOT / "artifacts" / "browser"
 DEVICES: Final[dict[str, dict[str, Any]]] = {
     "desktop": {"viewport": DESKTOP},
     "desktop-dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "desktop-enlarged": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
     "laptop-small": {"viewport": {"width": 1024, "height": 600}},
-    "tablet": {"viewport": {"width": 820, "height": 1180}, "has_touch": True, "is_mobile": True},
+    "tablet": {"viewport": {"width": 768, "height": 1024}, "has_touch": True, "is_mobile": True},
+    "tablet-dark": {
+        "viewport": {"width": 768, "height": 1024},
+        "has_touch": True,
+        "is_mobile": True,
+        "color_scheme": "dark",
+    },
     "phone": {
         "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 2,
+        "has_touch": True,
+        "is_mobile": True,
+    },
+    "phone-dark": {
+        "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 2,
+        "has_touch": True,
+        "is_mobile": True,
+        "color_scheme": "dark",
+    },
+    "phone-small": {
+        "viewport": {"width": 320, "height": 568},
         "device_scale_factor": 2,
         "has_touch": True,
         "is_mobile": True,
@@ -49,6 +69,14 @@ _TARGETS: Final = """[...document.querySelectorAll('.chrome button')].filter(
     const { width, height } = button.getBoundingClientRect();
     return [button.ariaLabel ?? button.textContent, Math.min(width, height)];
 })"""
+_COVERED: Final = """[...document.querySelectorAll('.chrome .panel:not(.popover)')].filter(
+    (panel) => panel.checkVisibility({ visibilityProperty: true })
+).filter((panel) => {
+    const popover = document.querySelector('.popover').getBoundingClientRect();
+    const { left, top, right, bottom } = panel.getBoundingClientRect();
+    return left < popover.right && popover.left < right
+        && top < popover.bottom && popover.top < bottom;
+}).map((panel) => panel.className)"""
 _CUT_OFF: Final = """[...document.querySelectorAll('.chrome .panel')].filter((panel) =>
     panel.scrollWidth > panel.clientWidth || panel.scrollHeight > panel.clientHeight
 ).map((panel) => panel.className)"""
@@ -96,37 +124,85 @@ def assert_tidy(page: ViewerPage, least_target_px: int) -> None:
     assert [each for each in page.evaluate(_TARGETS) if each[1] < least_target_px] == []
 
 
-def try_tools(page: ViewerPage, device: str) -> None:
+def try_tools(page: ViewerPage, device: str, name: str = "") -> None:
     """Hold the screen to be tidy with each tool that has options of its own."""
     least_px = FINGER_PX if "has_touch" in DEVICES[device] else POINTER_PX
     for tool in ("Pencil", "Brush", "Rectangle"):
         page.choose(tool)
         if tool == "Rectangle":
             page.frame.get_by_role("button", name="Outline", exact=True).click()
-        save(page, f"{device}-{tool.lower()}")
+        save(page, f"{name or device}-{tool.lower()}")
         assert_tidy(page, least_px)
 
 
-def try_panels(page: ViewerPage, device: str) -> None:
+def try_panels(page: ViewerPage, device: str, name: str = "") -> None:
     """Hold each panel to open on the screen, whole or to be scrolled in; Escape closes it."""
     width, height = page.screen
-    for opener, label in (("People", "People"), ("Help", "Help"), ("Choose another", "Choose a")):
-        page.frame.get_by_role("button", name=opener).click()
-        panel = page.frame.get_by_role("dialog", name=label)
+    least_px = FINGER_PX if "has_touch" in DEVICES[device] else POINTER_PX
+    for opener in (*page.panels, "Colour"):
+        label = opener.split(":")[0]
+        if label == "Colour":
+            page.frame.get_by_role("button", name="Choose another").click()
+            panel = page.frame.get_by_role("dialog", name="Choose a")
+        else:
+            panel = page.open_panel(label)
         box = panel.bounding_box()
         assert box is not None
         assert min(box["x"], box["y"]) >= 0, f"{label} leaves the screen"
         assert box["x"] + box["width"] <= width, f"{label} leaves the screen"
         assert box["y"] + box["height"] <= height, f"{label} leaves the screen"
         assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth"), label
-        save(page, f"{device}-{opener.split()[0].lower()}")
+        for other in page.evaluate(_COVERED):
+            pytest.fail(f"{label} covers {other}")
+        assert [each for each in page.evaluate(_TARGETS) if each[1] < least_px] == []
+        save(page, f"{name or device}-{label.lower().replace(' ', '-')}")
         page.page.keyboard.press("Escape")
         panel.wait_for(state="detached")
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_nothing_is_in_the_way(visit: Visit, make_canvas: CanvasMaker, device: str) -> None:
-    """Whatever the tool in use needs room for, and whichever panel is open."""
+    """UI-25: whatever the tool in use needs room for, and whichever panel is open."""
     page = open_town_square(visit, make_canvas, device)
     try_tools(page, device)
     try_panels(page, device)
+
+
+@pytest.mark.parametrize("device", ["desktop", "tablet", "phone", "phone-small", "phone-across"])
+def test_written_from_right_to_left_nothing_is_in_the_way(
+    visit: Visit, make_canvas: CanvasMaker, device: str
+) -> None:
+    """UI-23: as a language with that direction will set it."""
+    page = open_town_square(visit, make_canvas, device)
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    tools = page.frame.get_by_role("toolbar", name="Tools").bounding_box()
+    zoom = page.frame.get_by_role("group", name="Zoom").bounding_box()
+    assert tools is not None
+    assert zoom is not None
+    assert tools["x"] + tools["width"] > zoom["x"] + zoom["width"], "the sides are changed"
+    try_tools(page, device, f"{device}-rtl")
+    try_panels(page, device, f"{device}-rtl")
+
+
+@pytest.mark.parametrize(
+    ("device", "insets"),
+    [
+        ("phone", {"top": 47, "bottom": 34, "left": 0, "right": 0}),
+        ("phone-across", {"top": 0, "bottom": 21, "left": 47, "right": 47}),
+    ],
+)
+def test_panels_keep_clear_of_the_notch_and_the_home_bar(
+    visit: Visit, canvas: str, device: str, insets: dict[str, int]
+) -> None:
+    """UI-25: what a device's own shape covers is left to the canvas."""
+    page = visit(canvas, **DEVICES[device])
+    session = page.page.context.new_cdp_session(page.page)
+    session.send("Emulation.setSafeAreaInsetsOverride", {"insets": insets})
+    page.wait_for_frame()
+    width, height = page.screen
+    for name, left, top, right, bottom in page.evaluate(_PANELS):
+        assert left >= insets["left"], name
+        assert top >= insets["top"], name
+        assert right <= width - insets["right"], name
+        assert bottom <= height - insets["bottom"], name
+    assert_tidy(page, FINGER_PX)

@@ -22,7 +22,7 @@ def test_a_name_and_a_pointer_are_seen_by_others(visit: Visit, canvas: str) -> N
     people = bob.frame.get_by_role("button", name="People")
     people.click()
     listed = bob.frame.get_by_role("dialog", name="People").get_by_role("listitem")
-    listed.get_by_text("Guest").wait_for()
+    listed.get_by_text("1 guest").wait_for()
 
     alice.frame.get_by_role("button", name="People").click()
     alice.frame.get_by_role("textbox", name="Your name").fill("Ada Lovelace")

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import CanvasMaker, Visit
+from tests.browser.pictures import Picture
+from tests.browser.test_looks import save
 from tests.browser.viewer_page import Point, ViewerPage
 
 PHONE: Final[dict[str, Any]] = {
@@ -135,3 +138,92 @@ def test_a_second_finger_takes_back_what_the_first_began(
     phone.wait_for_frame()
     assert phone.evaluate("tilecast.pending + tilecast.unsaved") == 0
     assert phone.pixel(245, 245) == (255, 255, 255)
+
+
+def test_a_switch_in_reach_of_the_thumb_says_what_one_finger_does(phone: ViewerPage) -> None:
+    """UI-25: it moves at first; painting is one tap away, and so is moving again."""
+    switch = phone.frame.get_by_role("switch", name="Paint with one finger")
+    expect(switch).not_to_be_checked()
+    box = switch.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    assert box["y"] > 844 / 2
+    assert box["x"] + box["width"] > 390 / 2
+    switch.tap()
+    expect(switch).to_be_checked()
+    fingers = Fingers(phone)
+    fingers.put(middle_of(phone, 250, 250))
+    fingers.move(middle_of(phone, 260, 250))
+    fingers.rest()
+    fingers.lift()
+    phone.wait_for_pixel(255, 250, RED)
+    phone.wait_until_saved()
+    switch.tap()
+    expect(switch).not_to_be_checked()
+    zoom = phone.camera[2]
+    fingers.put((200, 400))
+    fingers.move((230, 400))
+    fingers.move((260, 400))
+    fingers.rest()
+    fingers.lift()
+    phone.wait("tilecast.camera.x < 250")
+    assert phone.camera[2] == zoom
+    assert phone.evaluate("tilecast.unsaved") == 0
+
+
+def around(phone: ViewerPage, at: Point, reach_px: int) -> Picture:
+    """What the screen shows about a point, device pixel by device pixel."""
+    ratio = PHONE["device_scale_factor"]
+    x, y, reach = (round(value * ratio) for value in (*at, reach_px))
+    return phone.screenshot()[y - reach : y + reach, x - reach : x + reach]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_what_is_under_a_painting_finger_is_shown_above_it(
+    visit: Visit, make_canvas: CanvasMaker, shown: bool
+) -> None:
+    """UI-25: a canvas pixel of another colour that the fingertip hides, large in a circle; off in
+    the settings it isn't there.
+    """
+    picture = np.full((512, 512, 3), 255, np.uint8)
+    picture[252, 252] = (31, 122, 69)
+    stored = STORED if shown else {**STORED, "tilecast.magnifies": "0"}
+    canvas = make_canvas(picture=picture)
+    phone = visit(canvas, place="#256,256,4", stored=stored, **PHONE)
+    take_the_pencil(phone)
+    fingers = Fingers(phone)
+    x, y = middle_of(phone, 250, 250)
+    fingers.put((x, y))
+    fingers.move((x + 1, y))
+    phone.wait_for_pixel(250, 250, RED)
+    fingers.rest()
+    green = np.all(around(phone, (x, y - 104), 64) == (31, 122, 69), axis=2)
+    painted = np.all(around(phone, (x, y - 104), 64) == RED, axis=2)
+    if shown:
+        # Twice as large as on the screen: 8 CSS pixels a side.
+        assert np.count_nonzero(green) == pytest.approx((8 * 3) ** 2, rel=0.2)
+        assert np.any(painted)
+        save(phone, "phone-magnifier")
+    else:
+        assert not np.any(green)
+        assert not np.any(painted)
+    fingers.lift()
+    phone.wait_until_saved()
+    phone.wait_for_frame()
+    assert not np.any(np.all(around(phone, (x, y - 104), 64) == (31, 122, 69), axis=2))
+
+
+def test_a_second_finger_ends_the_magnifier(phone: ViewerPage) -> None:
+    """UI-25: what is pinched isn't painted."""
+    take_the_pencil(phone)
+    fingers = Fingers(phone)
+    at = middle_of(phone, 250, 250)
+    fingers.put(at)
+    fingers.move((at[0] + 2, at[1]))
+    phone.wait_for_pixel(250, 250, RED)
+    fingers.rest()
+    assert np.any(np.all(around(phone, (at[0], at[1] - 104), 64) == RED, axis=2))
+    fingers.put((at[0] + 2, at[1]), (at[0] + 60, at[1]))
+    phone.wait_for_frame()
+    assert not np.any(np.all(around(phone, (at[0], at[1] - 104), 64) == RED, axis=2))
+    fingers.lift()

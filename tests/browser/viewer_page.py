@@ -1,10 +1,11 @@
 """A page that shows the viewer: what a test does in it, sees in it, and what went over its wire."""
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypeVar
 
-from playwright.sync_api import ConsoleMessage, Error, Frame, Page, WebSocket
+from playwright.sync_api import ConsoleMessage, Error, Frame, Locator, Page, WebSocket
 
 from protocol.codec import decode
 from protocol.messages import POINTER_LEFT, Clock, Cursor, Message, Viewport
@@ -17,8 +18,8 @@ M = TypeVar("M")
 
 WITHIN_S: Final = 15.0
 POLL_MS: Final = 15
-OUTAGE: Final = "WebSocket connection to "
-"""How Chromium's own console message on a lost or refused connection begins."""
+OUTAGES: Final = ("WebSocket connection to ", "Failed to load resource: net::ERR_")
+"""How Chromium's own console messages on a lost or refused connection begin."""
 
 _NEXT_FRAME = (
     "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -38,7 +39,7 @@ class Console:
         page.on("pageerror", self._failed)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.text.startswith(OUTAGE):
+        if message.text.startswith(OUTAGES):
             self.outages += 1
         elif message.type in {"error", "warning", "assert"}:
             self.complaints.append(f"{message.type}: {message.text}")
@@ -52,6 +53,7 @@ class Wire:
 
     def __init__(self, page: Page) -> None:
         self.received: list[Message] = []
+        self.sent: list[Message] = []
         self.viewports = 0
         """VIEWPORTs sent over the present connection."""
         page.on("websocket", self._opened)
@@ -86,6 +88,7 @@ class Wire:
     def _went(self, frame: bytes | str) -> None:
         assert isinstance(frame, bytes), "the page sent text"
         sent = decode(frame, Sender.CLIENT)
+        self.sent += sent
         self.viewports += sum(isinstance(message, Viewport) for message in sent)
 
 
@@ -217,6 +220,33 @@ class ViewerPage:
         self.frame.get_by_role("toolbar", name="Tools").get_by_role(
             "button", name=tool, exact=True
         ).click()
+
+    @property
+    def panels(self) -> list[str]:
+        """What the buttons at the top open, by their names; where there is no room, the menu."""
+        more = self.frame.get_by_role("button", name="More", exact=True)
+        if not more.is_visible():
+            found: list[str] = self.evaluate(
+                "[...document.querySelectorAll('.top-actions button')].map((b) => b.ariaLabel)"
+            )
+            return found
+        more.click()
+        listed = self.frame.get_by_role("dialog", name="More").get_by_role("button")
+        names = ["People", *listed.all_inner_texts()]
+        self.page.keyboard.press("Escape")
+        return names
+
+    def open_panel(self, name: str) -> Locator:
+        """Open one of :attr:`panels` as a person does; the panel."""
+        top = self.frame.locator(".top-actions")
+        button = top.get_by_role("button", name=re.compile(f"^{name}"))
+        if button.count() == 0:
+            top.get_by_role("button", name="More", exact=True).click()
+            button = self.frame.get_by_role("dialog", name="More").get_by_role("button", name=name)
+        button.click()
+        panel = self.frame.locator(".popover:not(.menu-panel)")
+        panel.wait_for()
+        return panel
 
     def choose_colour(self, colour: Colour) -> None:
         """Choose a colour by its hex digits, as a person types them."""

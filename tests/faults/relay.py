@@ -49,12 +49,21 @@ class Relay:
         """Forward nothing any more, in either direction, and leave all connections open."""
         self._speaking.clear()
 
+    def speak_again(self) -> None:
+        """Forward again, and first what was held up."""
+        self._speaking.set()
+
     def cut_one(self, random_: random.Random) -> bool:
         """Drop a line, with what is on its way in both directions; False if there is none."""
         if not self._lines:
             return False
         _cut(random_.choice(self._lines))
         return True
+
+    def cut_all(self) -> None:
+        """Drop every line, with what is on its way."""
+        for line in list(self._lines):
+            _cut(line)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -2,6 +2,7 @@
  * `window.tilecast`: what a script in the page may ask and do. Browser tests use it; README.md
  * describes it.
  */
+import { frames } from "./frames";
 import type { Viewer } from "./viewer";
 
 export interface Automation {
@@ -24,6 +25,8 @@ export interface Automation {
     readonly x1: number;
     readonly y1: number;
   } | null;
+  /** Of the last 600 frames, in milliseconds: work for each, and from one to the next. */
+  readonly frames: { readonly work: readonly number[]; readonly gap: readonly number[] };
   goto(x: number, y: number, zoom: number): void;
   /** [r, g, b] as shown, own drawing included; null where it isn't loaded. */
   pixel(x: number, y: number): readonly [r: number, g: number, b: number] | null;
@@ -59,6 +62,9 @@ export function exposeAutomation(viewer: Viewer): void {
     get view() {
       const { view } = client.store;
       return view && { level: view.level, ...view.tiles };
+    },
+    get frames() {
+      return frames.figures;
     },
     goto: (x, y, zoom) => viewer.goto({ x, y, zoom }),
     pixel: (x, y) => viewer.pixel(x, y),

@@ -6,6 +6,7 @@ import {
   intersect,
   type Size,
   tilesOf,
+  union,
   withMargin,
 } from "./geometry";
 import type { View } from "./store";
@@ -23,6 +24,16 @@ export interface Insets {
   readonly bottom: number;
   readonly left: number;
 }
+
+/** What is asked for besides what is on the screen. */
+export interface Surroundings {
+  /** The canvas pixels by which the view is about to move. */
+  readonly ahead: readonly [dx: number, dy: number];
+  /** Whether the tiles around it are asked for too. */
+  readonly margin: boolean;
+}
+
+const AROUND: Surroundings = { ahead: [0, 0], margin: true };
 
 export class Camera {
   /** The canvas point in the middle of the screen. */
@@ -135,19 +146,29 @@ export class Camera {
   }
 
   /**
-   * The tiles to ask for: those on the screen and one around, at the level that suits it, or a
+   * The tiles to ask for: those on the screen and some around, at the level that suits it, or a
    * coarser one where `most` tiles aren't enough.
    */
-  view(levels: number, most: number): View | null {
+  view(levels: number, most: number, { ahead, margin }: Surroundings = AROUND): View | null {
     const seen = this.visible();
     if (seen === null) return null;
     for (let level = this.level(levels); ; level++) {
       const tiles = tilesOf(seen, level);
-      const wide = withMargin(tiles, level, this.canvas);
-      if (boxArea(wide) <= most) return { level, tiles: wide };
-      if (boxArea(tiles) <= most || level === levels - 1) return { level, tiles };
+      const wide = margin ? withMargin(tiles, level, this.canvas) : tiles;
+      const far = union(wide, tilesOf(shifted(seen, ahead, this.canvas), level));
+      for (const some of [far, wide, tiles]) {
+        if (boxArea(some) <= most) return { level, tiles: some };
+      }
+      if (level === levels - 1) return { level, tiles };
     }
   }
+}
+
+/** A box of canvas pixels, moved and kept on the canvas. */
+function shifted(box: Box, [dx, dy]: readonly [number, number], { width, height }: Size): Box {
+  const right = clamp(Math.round(dx), -box.x0, width - 1 - box.x1);
+  const down = clamp(Math.round(dy), -box.y0, height - 1 - box.y1);
+  return { x0: box.x0 + right, y0: box.y0 + down, x1: box.x1 + right, y1: box.y1 + down };
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -11,6 +11,8 @@ export interface Limits {
   readonly max_unacked: number;
   /** Pixels of a full budget; 0 or absent: none. */
   readonly budget_pixels: number;
+  /** Pixels that come back a second; 0 or absent: no limit. */
+  readonly budget_refill: number;
 }
 
 export interface CanvasInfo extends Size {
@@ -36,6 +38,7 @@ const DEFAULT_LIMITS: Limits = {
   max_message_tiles: 4096,
   max_unacked: 65_536,
   budget_pixels: 0,
+  budget_refill: 0,
 };
 
 /** Reads WELCOME; what its JSON lacks or has wrong gets the default. */

@@ -2,11 +2,22 @@
  * Draws with Canvas 2D: tiles are gathered in chunks of 256 x 256 pixels, and of a chunk only what
  * changed is copied again.
  */
+
+import type { BackdropImage } from "./backdrop";
 import type { Camera } from "./camera";
-import { type Box, contains, intersect, TILE, tileKey, tileSpan, tilesOf } from "./geometry";
+import {
+  type Box,
+  intersect,
+  levelCount,
+  TILE,
+  tileKey,
+  tileSpan,
+  tilesOf,
+  union,
+} from "./geometry";
 import { CHUNK, chunksOf, type PendingLayer } from "./pending";
-import { type Drawing, patchPixels } from "./raster";
 import type { Renderer, Scene } from "./renderer";
+import { drawRoughly, type Origin } from "./rough";
 import type { HeldTile, TileStore } from "./store";
 
 const TILES_PER_CHUNK = CHUNK / TILE;
@@ -20,13 +31,6 @@ interface Chunk {
   readonly context: CanvasRenderingContext2D;
   /** Changed tiles, each with the changed pixels within it. */
   readonly dirty: Map<HeldTile, Box>;
-}
-
-/** Where a frame's canvas lies on the surface, in device pixels. */
-interface Placement {
-  readonly left: number;
-  readonly top: number;
-  readonly scale: number;
 }
 
 export class Canvas2dRenderer implements Renderer {
@@ -77,7 +81,7 @@ export class Canvas2dRenderer implements Renderer {
     if (seen === null || view === null) return;
     const scale = camera.zoom * camera.pixelRatio;
     const [left, top] = camera.toScreen(0, 0).map((at) => Math.round(at * camera.pixelRatio));
-    const at: Placement = { left, top, scale };
+    const at: Origin = { left, top, scale };
     const { width, height } = camera.canvas;
     const right = Math.round(left + width * scale);
     const bottom = Math.round(top + height * scale);
@@ -88,52 +92,87 @@ export class Canvas2dRenderer implements Renderer {
     context.fillStyle = `rgb(${background.join(",")})`;
     context.fillRect(left, top, right - left, bottom - top);
     context.imageSmoothingEnabled = scale < 1;
-    context.imageSmoothingQuality = "high";
+    context.imageSmoothingQuality = "low";
     this.drawTiles(scene, seen, at);
     this.drawPending(scene, seen, at);
     context.restore();
   }
 
-  private drawTiles({ store, view }: Scene, seen: Box, at: Placement): void {
+  private drawTiles(scene: Scene, seen: Box, at: Origin): void {
+    const { store, view } = scene;
     if (view === null) return;
     const { level } = view;
     const tiles = tilesOf(seen, level);
-    if (!isComplete(store, level, tiles)) this.drawOtherLevels(level, seen, at);
-    const chunks = chunkBox(tiles);
-    for (let cy = chunks.y0; cy <= chunks.y1; cy++) {
-      for (let cx = chunks.x0; cx <= chunks.x1; cx++) {
-        this.drawChunk(this.chunk(store, level, cx, cy), at);
+    const missing = missingTiles(store, level, tiles);
+    if (missing.length > 0) this.drawOtherLevels(scene, level, missing, seen, at);
+    const { x0, y0, x1, y1 } = chunkBox(tiles);
+    for (let cy = y0; cy <= y1; cy++) {
+      for (let cx = x0; cx <= x1; cx++) {
+        if (holdsAny(store, level, cx, cy)) this.drawChunk(this.chunk(store, level, cx, cy), at);
       }
     }
     this.evict();
   }
 
-  /** What is there of coarser and finer levels, below what is missing of the right one. */
-  private drawOtherLevels(level: number, seen: Box, at: Placement): void {
-    const others = [...this.chunks.values()].filter(
-      (chunk) => chunk.level !== level && intersect(chunkPixels(chunk), seen),
+  /** What is there of coarser and finer levels, where tiles of the right one are missing. */
+  private drawOtherLevels(
+    scene: Scene,
+    level: number,
+    missing: readonly Box[],
+    seen: Box,
+    at: Origin,
+  ): void {
+    const { context } = this;
+    this.buildCoarser(scene, level, seen);
+    const others: (Chunk | BackdropImage)[] = [...scene.backdrop.images, ...this.chunks.values()];
+    const useful = others.filter(
+      (other) =>
+        intersect(chunkPixels(other), seen) && (other.level !== level || "bitmap" in other),
     );
-    others.sort((a, b) => b.level - a.level);
-    for (const chunk of others) this.drawChunk(chunk, at);
+    // An image lies below the chunks of its level, which may have gaps but are newer.
+    useful.sort((a, b) => b.level - a.level);
+    context.save();
+    context.beginPath();
+    const span = tileSpan(level);
+    for (const tiles of missing) {
+      const [x, y, width, height] = deviceBox(tiles, span, at);
+      // Smoothing mixes a tile's edge with the gap beside it.
+      context.rect(x - 1, y - 1, width + 2, height + 2);
+    }
+    context.clip();
+    // It is seen for a moment, several layers of it: speed counts.
+    context.imageSmoothingEnabled = false;
+    for (const other of useful) this.drawChunk(other, at);
+    context.restore();
   }
 
-  private drawChunk({ level, cx, cy, context }: Chunk, at: Placement): void {
-    this.drawSquare(context.canvas, cx, cy, CHUNK * 2 ** level, at);
+  /** Tiles of coarser levels may be held that were never drawn. */
+  private buildCoarser({ camera, store }: Scene, level: number, seen: Box): void {
+    for (let coarser = level + 1; coarser < levelCount(camera.canvas); coarser++) {
+      const { x0, y0, x1, y1 } = chunkBox(tilesOf(seen, coarser));
+      for (let cy = y0; cy <= y1; cy++) {
+        for (let cx = x0; cx <= x1; cx++) {
+          if (holdsAny(store, coarser, cx, cy)) this.chunk(store, coarser, cx, cy);
+        }
+      }
+    }
+  }
+
+  private drawChunk(chunk: Chunk | BackdropImage, at: Origin): void {
+    const image = "bitmap" in chunk ? chunk.bitmap : chunk.context.canvas;
+    this.drawSquare(image, chunk.cx, chunk.cy, CHUNK * 2 ** chunk.level, at);
   }
 
   /** Draws an image over square (cx, cy) of a grid; whole device pixels, so that none shows a seam. */
   private drawSquare(
-    image: HTMLCanvasElement,
+    image: HTMLCanvasElement | ImageBitmap,
     cx: number,
     cy: number,
     span: number,
-    { left, top, scale }: Placement,
+    at: Origin,
   ): void {
-    const x0 = Math.round(left + cx * span * scale);
-    const y0 = Math.round(top + cy * span * scale);
-    const x1 = Math.round(left + (cx + 1) * span * scale);
-    const y1 = Math.round(top + (cy + 1) * span * scale);
-    this.context.drawImage(image, x0, y0, x1 - x0, y1 - y0);
+    const box = { x0: cx, y0: cy, x1: cx, y1: cy };
+    this.context.drawImage(image, ...deviceBox(box, span, at));
   }
 
   /** The chunk with everything that the store holds of it. */
@@ -142,9 +181,7 @@ export class Canvas2dRenderer implements Renderer {
     let chunk = this.chunks.get(key);
     if (chunk === undefined) {
       chunk = { level, cx, cy, context: newChunkContext(), dirty: new Map() };
-      for (let i = 0; i < TILES_PER_CHUNK ** 2; i++) {
-        const tx = cx * TILES_PER_CHUNK + (i & (TILES_PER_CHUNK - 1));
-        const ty = cy * TILES_PER_CHUNK + Math.floor(i / TILES_PER_CHUNK);
+      for (const [tx, ty] of tilesOfChunk(cx, cy)) {
         const tile = store.get(level, tx, ty);
         if (tile) chunk.dirty.set(tile, { x0: 0, y0: 0, x1: TILE - 1, y1: TILE - 1 });
       }
@@ -184,7 +221,7 @@ export class Canvas2dRenderer implements Renderer {
     }
   }
 
-  private drawPending(scene: Scene, seen: Box, at: Placement): void {
+  private drawPending(scene: Scene, seen: Box, at: Origin): void {
     const { pending, view } = scene;
     if (pending.count === 0 || view === null) return;
     if (view.level > 0) {
@@ -222,71 +259,6 @@ export class Canvas2dRenderer implements Renderer {
   }
 }
 
-/** A drawing as shapes: where its pixels are smaller than the screen's, nobody sees the difference. */
-function drawRoughly(
-  context: CanvasRenderingContext2D,
-  drawing: Drawing,
-  { left, top, scale }: Placement,
-): void {
-  const fill = (x0: number, y0: number, width: number, height: number) =>
-    context.fillRect(
-      left + x0 * scale,
-      top + y0 * scale,
-      Math.max(width * scale, 1),
-      Math.max(height * scale, 1),
-    );
-  if (drawing.type === "Patch") {
-    drawPatchRoughly(drawing, fill, context);
-    return;
-  }
-  const colour = `rgb(${drawing.r},${drawing.g},${drawing.b})`;
-  context.fillStyle = context.strokeStyle = colour;
-  if (drawing.type === "Pixel") {
-    fill(drawing.x, drawing.y, 1, 1);
-  } else if (drawing.type === "Stroke") {
-    const middle = drawing.size % 2 === 0 ? 0 : 0.5;
-    context.lineWidth = Math.max(drawing.size * scale, 1);
-    context.lineCap = context.lineJoin = "round";
-    context.beginPath();
-    for (const [x, y] of drawing.points) {
-      context.lineTo(left + (x + middle) * scale, top + (y + middle) * scale);
-    }
-    const [[x, y]] = drawing.points;
-    if (drawing.points.length === 1) {
-      context.lineTo(left + (x + middle) * scale, top + (y + middle) * scale);
-    }
-    context.stroke();
-  } else {
-    const width = drawing.x1 - drawing.x0 + 1;
-    const height = drawing.y1 - drawing.y0 + 1;
-    const line = drawing.line === 0 ? height : Math.min(drawing.line, height);
-    fill(drawing.x0, drawing.y0, width, line);
-    if (drawing.line === 0) return;
-    fill(drawing.x0, drawing.y1 + 1 - line, width, line);
-    const side = Math.min(drawing.line, width);
-    fill(drawing.x0, drawing.y0, side, height);
-    fill(drawing.x1 + 1 - side, drawing.y0, side, height);
-  }
-}
-
-function drawPatchRoughly(
-  patch: Extract<Drawing, { type: "Patch" }>,
-  fill: (x: number, y: number, width: number, height: number) => void,
-  context: CanvasRenderingContext2D,
-): void {
-  const pixels = patchPixels(patch);
-  if (pixels === null) return;
-  const width = patch.x1 - patch.x0 + 1;
-  for (let y = patch.y0, at = 0; y <= patch.y1; y++) {
-    for (let x = patch.x0; x < patch.x0 + width; x++, at++) {
-      if (pixels[at] === 0) continue;
-      const [r, g, b] = [pixels[at] & 255, (pixels[at] >> 8) & 255, (pixels[at] >> 16) & 255];
-      context.fillStyle = `rgb(${r},${g},${b})`;
-      fill(x, y, 1, 1);
-    }
-  }
-}
-
 function newChunkContext(): CanvasRenderingContext2D {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = CHUNK;
@@ -295,13 +267,42 @@ function newChunkContext(): CanvasRenderingContext2D {
   return context;
 }
 
-function isComplete(store: TileStore, level: number, tiles: Box): boolean {
-  for (let ty = tiles.y0; ty <= tiles.y1; ty++) {
-    for (let tx = tiles.x0; tx <= tiles.x1; tx++) {
-      if (store.get(level, tx, ty) === undefined) return false;
+function tilesOfChunk(cx: number, cy: number): (readonly [tx: number, ty: number])[] {
+  return Array.from({ length: TILES_PER_CHUNK ** 2 }, (_, i) => [
+    cx * TILES_PER_CHUNK + (i % TILES_PER_CHUNK),
+    cy * TILES_PER_CHUNK + Math.floor(i / TILES_PER_CHUNK),
+  ]);
+}
+
+function holdsAny(store: TileStore, level: number, cx: number, cy: number): boolean {
+  return tilesOfChunk(cx, cy).some(([tx, ty]) => store.get(level, tx, ty) !== undefined);
+}
+
+/** The tiles of a box that aren't held, as rows of neighbours. */
+function missingTiles(store: TileStore, level: number, { x0, y0, x1, y1 }: Box): Box[] {
+  const rows: Box[] = [];
+  for (let ty = y0; ty <= y1; ty++) {
+    let first = x0;
+    for (let tx = x0; tx <= x1 + 1; tx++) {
+      if (tx <= x1 && store.get(level, tx, ty) === undefined) continue;
+      if (first < tx) rows.push({ x0: first, y0: ty, x1: tx - 1, y1: ty });
+      first = tx + 1;
     }
   }
-  return true;
+  return rows;
+}
+
+/** Squares of a grid of `span` canvas pixels on the screen: whole device pixels, so no seams. */
+function deviceBox(
+  { x0, y0, x1, y1 }: Box,
+  span: number,
+  { left, top, scale }: Origin,
+): [x: number, y: number, width: number, height: number] {
+  const x = Math.round(left + x0 * span * scale);
+  const y = Math.round(top + y0 * span * scale);
+  const right = Math.round(left + (x1 + 1) * span * scale);
+  const bottom = Math.round(top + (y1 + 1) * span * scale);
+  return [x, y, right - x, bottom - y];
 }
 
 /** The chunks of the same level that a box of tiles lies in. */
@@ -320,22 +321,12 @@ function chunkKeyOf({ level, tx, ty }: HeldTile): number {
 }
 
 /** The canvas pixels that a chunk covers. */
-function chunkPixels({ level, cx, cy }: Chunk): Box {
+function chunkPixels({ level, cx, cy }: Chunk | BackdropImage): Box {
   const span = tileSpan(level) * TILES_PER_CHUNK;
   return {
     x0: cx * span,
     y0: cy * span,
     x1: (cx + 1) * span - 1,
     y1: (cy + 1) * span - 1,
-  };
-}
-
-function union(a: Box, b: Box): Box {
-  if (contains(a, b.x0, b.y0) && contains(a, b.x1, b.y1)) return a;
-  return {
-    x0: Math.min(a.x0, b.x0),
-    y0: Math.min(a.y0, b.y0),
-    x1: Math.max(a.x1, b.x1),
-    y1: Math.max(a.y1, b.y1),
   };
 }

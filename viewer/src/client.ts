@@ -6,10 +6,11 @@ import { signal } from "@preact/signals";
 import { type CanvasInfo, type Colour, ROLE_PAINTER, readWelcome } from "./canvas-info";
 import { BROWSER, Connection, type ConnectionState, type Surroundings } from "./connection";
 import type { Size } from "./geometry";
-import { type Entry, Outbox } from "./outbox";
+import { type Entry, Outbox, strokesOf } from "./outbox";
+import { Pacing } from "./pacing";
 import { Peers } from "./peers";
 import { PendingLayer } from "./pending";
-import { check, type Drawing } from "./raster";
+import { check, cost, type Drawing } from "./raster";
 import { TileStore, type View } from "./store";
 import {
   type CursorMove,
@@ -55,11 +56,17 @@ export class Client {
   readonly trouble = signal("");
   /** How much own drawing is not durable yet. */
   readonly unsaved = signal(0);
+  /** Own strokes that wait for the line, or after a loss of it for the budget. */
+  readonly queued = signal(0);
+  /** The server went back to what it had saved, and so many own strokes were sent again. */
+  readonly rewound = signal<number | null>(null);
   readonly peers = new Peers();
   readonly store = new TileStore(SPARE_TILES);
   readonly pending: PendingLayer;
   readonly outbox = new Outbox();
   readonly connection: Connection;
+  /** Nothing is painted here, whatever the server would allow. */
+  viewOnly = false;
   /** The greatest seq that the server told. */
   seq = 0;
   private epoch: number | null = null;
@@ -67,6 +74,10 @@ export class Client {
   private cursor: CursorMove | null = null;
   private cursorTimer: ReturnType<typeof setTimeout> | undefined;
   private sendQueued = false;
+  private pacing: Pacing;
+  /** Work from before the line was back is being sent, as the budget allows. */
+  private catchingUp = false;
+  private paceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     url: string,
@@ -74,6 +85,7 @@ export class Client {
     private readonly around: Surroundings = BROWSER,
   ) {
     this.pending = new PendingLayer(() => around.now());
+    this.pacing = new Pacing(0, 0, () => around.now());
     this.connection = new Connection(
       url,
       {
@@ -82,6 +94,7 @@ export class Client {
         state: (state) => {
           this.state.value = state;
           if (state.name !== "live") this.peers.clear();
+          this.count();
           this.events.changed();
         },
       },
@@ -98,7 +111,8 @@ export class Client {
   /** Whether this person may paint, now or as soon as the line is back. */
   get mayPaint(): boolean {
     const info = this.info.value;
-    return info !== null && info.role >= ROLE_PAINTER && this.state.value.name !== "stopped";
+    if (info === null || this.viewOnly) return false;
+    return info.role >= ROLE_PAINTER && this.state.value.name !== "stopped";
   }
 
   /** Shows a drawing at once and sends it. Returns the code if it can't be drawn, else null. */
@@ -109,7 +123,7 @@ export class Client {
     if (code !== null) return code;
     if (this.outbox.length >= info.limits.max_unacked) return RejectCode.RATE;
     this.pending.add(this.outbox.push(drawing), info);
-    this.unsaved.value = this.outbox.length;
+    this.count();
     this.queueSend();
     this.events.changed();
     return null;
@@ -125,6 +139,8 @@ export class Client {
   /** Where the pointer is; null: it has left the canvas. */
   point(at: readonly [x: number, y: number] | null, buttons: number): void {
     const last = this.cursor;
+    // Who only reads a page that shows the canvas is nobody's company.
+    if (this.viewOnly || (at === null && last === null)) return;
     const [x, y] = at ?? [last?.x ?? 0, last?.y ?? 0];
     this.cursor = { type: "CursorMove", x, y, buttons: at ? buttons : POINTER_LEFT };
     if (last && last.x === x && last.y === y && last.buttons === this.cursor.buttons) return;
@@ -132,6 +148,11 @@ export class Client {
       this.cursorTimer = undefined;
       if (this.cursor && this.connection.writable) this.connection.send([this.cursor]);
     }, CURSOR_INTERVAL_MS);
+  }
+
+  /** Has the server tell what somebody looks at (see {@link Peers.seen}); 0: nobody. */
+  follow(client: number): void {
+    if (this.connection.live) this.connection.send([{ type: "Follow", client }]);
   }
 
   /** The person's own name (empty: anonymous) and colour. */
@@ -144,6 +165,7 @@ export class Client {
   settleOrphans(again: boolean): void {
     const orphans = this.orphans.value;
     this.orphans.value = [];
+    if (again && orphans.length > 0) this.catchingUp = true;
     for (const entry of orphans) {
       this.pending.remove(entry);
       if (again) this.draw(entry.drawing);
@@ -169,9 +191,13 @@ export class Client {
     this.seq = message.seq;
     this.peers.clear();
     if (message.session.every((byte, i) => byte === asked[i])) {
+      const sent = new Set(this.outbox.all.filter(({ n }) => n !== 0));
       const settled = this.outbox.resume(message.handled, rejected);
       this.pending.handled(settled.handled, message.seq);
       for (const [entry, code] of settled.rejected) this.refuse(entry, code, 0);
+      if (last && !sameEpoch) {
+        this.rewound.value = strokesOf(this.outbox.all.filter((entry) => sent.has(entry)));
+      }
     } else {
       const sent = this.outbox.begin(message.handled, sameEpoch);
       this.orphans.value = [...this.orphans.value, ...sent];
@@ -180,6 +206,9 @@ export class Client {
       this.pending.restore(entry, info);
     }
     this.info.value = info;
+    const { budget_pixels, budget_refill } = info.limits;
+    this.pacing = new Pacing(budget_pixels, budget_refill, () => this.around.now());
+    this.catchingUp = this.outbox.waiting > 0;
     this.sendPresence();
     this.trouble.value = "";
     this.events.welcomed(info, message.session);
@@ -239,12 +268,17 @@ export class Client {
           message.pixels === NO_LIMIT
             ? null
             : { pixels: message.pixels, refillMs: message.refill_ms, at: this.around.now() };
+        this.pacing.budget(message.pixels, message.refill_ms, this.outbox.handledCount);
+        this.queueSend();
         return;
       case "Presence":
         this.peers.presence(message);
         return;
       case "Cursor":
         this.peers.cursor(message);
+        return;
+      case "Seen":
+        this.peers.seen.value = message;
         return;
     }
   }
@@ -256,7 +290,14 @@ export class Client {
 
   private settle(): void {
     this.pending.settle(this.store);
-    this.unsaved.value = this.outbox.length;
+    this.count();
+  }
+
+  private count(): void {
+    const { outbox } = this;
+    this.unsaved.value = outbox.length;
+    const waits = !this.connection.live || this.catchingUp;
+    this.queued.value = waits ? strokesOf(outbox.unhandled) : 0;
   }
 
   private queueSend(): void {
@@ -275,7 +316,31 @@ export class Client {
       setTimeout(() => this.queueSend(), RETRY_SEND_MS);
       return;
     }
-    const entries = this.outbox.take(info.limits.max_unacked - this.outbox.inFlight);
+    const most = info.limits.max_unacked - this.outbox.inFlight;
+    const entries = this.catchingUp ? this.takePaced(most) : this.outbox.take(most);
+    for (const { n, drawing } of entries) this.pacing.spend(n, cost(drawing));
     this.connection.sendEncoded(entries.map(({ bytes }) => bytes));
+    this.count();
+  }
+
+  /** Takes what the budget holds by now; the rest goes as it comes back. */
+  private takePaced(most: number): Entry[] {
+    clearTimeout(this.paceTimer);
+    let ahead = 0;
+    let count = 0;
+    for (const { drawing } of this.outbox.waitingEntries) {
+      if (count === most) return this.outbox.take(count);
+      const pixels = cost(drawing);
+      const wait = this.pacing.wait(pixels, ahead);
+      if (wait > 0) {
+        // Without a time it is a BUDGET that lets it go on.
+        if (wait < Infinity) this.paceTimer = setTimeout(() => this.queueSend(), wait);
+        return this.outbox.take(count);
+      }
+      if (this.pacing.fits(pixels)) ahead += pixels;
+      count++;
+    }
+    this.catchingUp = false;
+    return this.outbox.take(count);
   }
 }

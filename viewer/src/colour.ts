@@ -1,5 +1,6 @@
 /** Colours: hex, what contrasts, and a name that a person would give. */
 import type { Colour } from "./canvas-info";
+import { packColour, unpackColour } from "./raster";
 import { texts } from "./texts";
 import type { Texts } from "./texts/en";
 
@@ -41,6 +42,7 @@ const NAMES: readonly (readonly [name: ColourName, hex: string])[] = [
   ["grey", "#8c8c8c"],
   ["darkGrey", "#4a4a4a"],
   ["black", "#000000"],
+  ["black", "#1a1b1e"],
   ["darkRed", "#7a1020"],
   ["red", "#e02030"],
   ["red", "#ff0000"],
@@ -52,9 +54,11 @@ const NAMES: readonly (readonly [name: ColourName, hex: string])[] = [
   ["green", "#30a840"],
   ["brightGreen", "#00ff00"],
   ["darkGreen", "#145a30"],
+  ["darkGreen", "#1c7840"],
   ["olive", "#80802a"],
   ["mint", "#90e8b8"],
   ["teal", "#108888"],
+  ["teal", "#105c6c"],
   ["cyan", "#40d8f0"],
   ["skyBlue", "#80c0ff"],
   ["blue", "#2060e8"],
@@ -103,6 +107,35 @@ export function nameOf(colour: Colour): string {
     if (distance < least) [best, least] = [name, distance];
   }
   return texts.value.colours[best];
+}
+
+/** Pixels that {@link nearestOf} remembers: images have few colours, or many that are alike. */
+const REMEMBERED_BITS = 14;
+
+/**
+ * Finds the palette's colour that is nearest to the eye: takes a pixel as 0xAABBGGRR and gives an
+ * opaque one. Throws RangeError for a palette without colours.
+ */
+export function nearestOf(palette: readonly Colour[]): (pixel: number) => number {
+  if (palette.length === 0) throw new RangeError("a palette has at least one colour");
+  const choices = palette.map((each) => [packColour(...each), ...toOklab(each)] as const);
+  const asked = new Uint32Array(1 << REMEMBERED_BITS);
+  const found = new Uint32Array(1 << REMEMBERED_BITS);
+  return (pixel) => {
+    const colour = (pixel | 0xff000000) >>> 0;
+    const slot = Math.imul(colour, 0x9e3779b1) >>> (32 - REMEMBERED_BITS);
+    if (asked[slot] === colour) return found[slot];
+    const [l, a, b] = toOklab(unpackColour(colour));
+    let best = 0;
+    let least = Infinity;
+    for (const [choice, cl, ca, cb] of choices) {
+      const distance = (l - cl) ** 2 + (a - ca) ** 2 + (b - cb) ** 2;
+      if (distance < least) [best, least] = [choice, distance];
+    }
+    asked[slot] = colour;
+    found[slot] = best;
+    return best;
+  };
 }
 
 /** Oklab (Ottosson 2020): lightness and two axes in which distance is as the eye takes it. */

@@ -11,6 +11,8 @@ export interface Command {
    * of other characters than letters Shift is a part.
    */
   readonly keys: readonly string[];
+  /** A key press is left to the browser, which tells of it by an event of its own. */
+  readonly native?: boolean;
   run(): void;
   /** Whether it can be done now; without this it always can. */
   possible?(): boolean;
@@ -34,7 +36,8 @@ export function commandOf(event: KeyboardEvent): Command | undefined {
   if (event.altKey) return undefined;
   const key = keyOf(event);
   return commands.value.find(
-    ({ keys, possible }) => keys.includes(key) && (possible === undefined || possible()),
+    ({ keys, native, possible }) =>
+      !native && keys.includes(key) && (possible === undefined || possible()),
   );
 }
 

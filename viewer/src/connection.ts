@@ -4,6 +4,7 @@
  * It knows nothing of tiles or drawing: {@link Handlers} do.
  */
 import { decode, encode, ProtocolError } from "./codec";
+import { frames } from "./frames";
 import {
   CLIENT_FRAME_MAX_BYTES,
   type ClientMessage,
@@ -114,13 +115,17 @@ export class Connection {
         this.heardAt = this.around.now();
         socket.send(encode({ type: "Hello", version: VERSION, session: asked, token: this.token }));
       });
-    socket.onmessage = (event) => mine(() => this.receive(event.data, asked));
+    socket.onmessage = (event) => mine(() => frames.work(() => this.receive(event.data, asked)));
     socket.onclose = (event) => mine(() => this.lost(event.code, event.reason));
   }
 
-  /** If a retry is being waited for, makes it now. */
+  /**
+   * Whoever comes back doesn't wait: a retry is made now, and a line on which nothing came while
+   * the page or the machine slept is left for a new one.
+   */
   hurry(): void {
-    if (this.state.name === "waiting") this.connect();
+    const { name } = this.state;
+    if (name === "waiting" || (name !== "stopped" && this.silent)) this.connect();
   }
 
   /** Ends the connection for good. */
@@ -184,8 +189,12 @@ export class Connection {
     this.handlers.state(this.state);
   }
 
+  private get silent(): boolean {
+    return this.around.now() - this.heardAt > SILENCE_MAX_MS;
+  }
+
   private checkSilence(): void {
-    if (this.around.now() - this.heardAt > SILENCE_MAX_MS) this.lost(1006, "");
+    if (this.silent) this.lost(1006, "");
   }
 
   private lost(code: number, reason: string): void {

@@ -54,6 +54,17 @@ export function intersect(a: Box, b: Box): Box | null {
   return box.x0 <= box.x1 && box.y0 <= box.y1 ? box : null;
 }
 
+/** The smallest box that holds both. */
+export function union(a: Box, b: Box): Box {
+  if (contains(a, b.x0, b.y0) && contains(a, b.x1, b.y1)) return a;
+  return {
+    x0: Math.min(a.x0, b.x0),
+    y0: Math.min(a.y0, b.y0),
+    x1: Math.max(a.x1, b.x1),
+    y1: Math.max(a.y1, b.y1),
+  };
+}
+
 export function boxArea(box: Box): number {
   return (box.x1 - box.x0 + 1) * (box.y1 - box.y0 + 1);
 }

@@ -1,13 +1,24 @@
 /** Keys: tools, zoom, and a pixel cursor for painting without a pointer. */
 
 import { addCommands, commandOf } from "./commands";
+import { mode } from "./mode";
 import { SIZE_MAX } from "./raster";
-import { brushSize, chooseTool, panelOpen, togglePanel, tool } from "./state";
+import {
+  brushSize,
+  chooseTool,
+  paletteFolded,
+  panelOpen,
+  toggleColourPicker,
+  togglePanel,
+  tool,
+} from "./state";
 import { TOOLS } from "./tools/tools";
 
 const PAN_STEP_PX = 80;
 const FAR = 10;
 export const ZOOM_STEP = 1.5;
+/** Fields that nothing is typed in. */
+const UNTYPED = ["range", "color", "checkbox", "radio"];
 
 const ARROWS: Record<string, readonly [dx: number, dy: number]> = {
   ArrowLeft: [-1, 0],
@@ -68,7 +79,7 @@ function handle(
 ): boolean {
   if (arrow) {
     const far = event.shiftKey ? FAR : 1;
-    if (tool.value === "pan") {
+    if (tool.value === "pan" && mode.value === null) {
       const step = PAN_STEP_PX * (event.shiftKey ? 4 : 1);
       target.panBy(-arrow[0] * step, -arrow[1] * step);
     } else target.step(arrow[0] * far, arrow[1] * far);
@@ -101,8 +112,15 @@ function addBasicCommands(target: KeyTarget): void {
     { id: "fit", keys: ["0", "Home"], run: () => target.fit() },
     { id: "smaller", keys: ["["], run: () => resize(false) },
     { id: "larger", keys: ["]"], run: () => resize(true) },
+    { id: "colour", keys: ["c"], run: toggleColourPicker, possible: () => target.mayPaint },
+    { id: "fold", keys: ["d"], run: fold, possible: () => target.mayPaint },
+    { id: "settings", keys: [","], run: () => togglePanel("settings") },
     { id: "help", keys: ["?"], run: () => togglePanel("help") },
   );
+}
+
+function fold(): void {
+  paletteFolded.value = !paletteFolded.value;
 }
 
 /** Small sizes go by one, large ones by an eighth. */
@@ -115,7 +133,7 @@ function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLTextAreaElement ||
     target instanceof HTMLSelectElement ||
-    (target instanceof HTMLInputElement && target.type !== "range" && target.type !== "color")
+    (target instanceof HTMLInputElement && !UNTYPED.includes(target.type))
   );
 }
 

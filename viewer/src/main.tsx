@@ -1,19 +1,26 @@
 /** Starts the page: finds out which canvas it shows, and shows it. */
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { defaultCanvas, readPageAddress, socketUrl } from "./address";
+import { defaultCanvas, isEmbedded, readPageAddress, socketUrl } from "./address";
 import { exposeAutomation } from "./automation";
+import { addDrawing } from "./drawing";
 import { listenToKeys } from "./keyboard";
+import { addMagnifier } from "./magnifier";
 import { recallSession } from "./storage";
+import { startTemplates } from "./templates/start";
 import { preferredLanguage, speak, texts } from "./texts";
+import { followTheme } from "./theme";
+import { addTogetherCommands } from "./together";
 import { App } from "./ui/app";
 import { Viewer } from "./viewer";
+import { addWayfinding } from "./wayfinding";
 
 const RETRY_MS = 2000;
 
 async function start(): Promise<void> {
   const root = document.getElementById("app");
   if (root === null) throw new Error("the page has no #app");
+  followTheme(document);
   await speak(preferredLanguage());
   const address = readPageAddress(location.pathname);
   const canvas = address.canvas ?? (await findDefaultCanvas(address.root, root));
@@ -31,9 +38,19 @@ async function start(): Promise<void> {
   const url = socketUrl(location, address.root, canvas);
   const viewer = new Viewer(url, canvas, stage, picture, overlay);
   listenToKeys(viewer);
-  warnBeforeLoss(viewer);
   exposeAutomation(viewer);
-  render(<App viewer={viewer} />, panels);
+  if (isEmbedded(location.search)) {
+    const { startEmbedded } = await import("./ui/embed");
+    startEmbedded(viewer, stage, panels);
+  } else {
+    addMagnifier(viewer, picture, overlay);
+    addDrawing(viewer);
+    addTogetherCommands(viewer);
+    addWayfinding(viewer);
+    warnBeforeLoss(viewer);
+    startTemplates(viewer);
+    render(<App viewer={viewer} />, panels);
+  }
   viewer.start(await recallSession(canvas));
 }
 
@@ -46,7 +63,7 @@ function layer(stage: HTMLElement): HTMLCanvasElement {
 /** Leaving now would lose what waits for the connection. */
 function warnBeforeLoss({ client }: Viewer): void {
   window.addEventListener("beforeunload", (event) => {
-    if (client.state.value.name !== "live" && client.outbox.unhandled > 0) event.preventDefault();
+    if (client.queued.value > 0) event.preventDefault();
   });
 }
 

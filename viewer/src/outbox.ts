@@ -5,7 +5,7 @@
  * outbox counts along, and renumbers what has to be sent again after a reconnect.
  */
 import { encode } from "./codec";
-import type { Drawing } from "./raster";
+import { cost, type Drawing } from "./raster";
 
 /** One drawing message on its way. */
 export interface Entry {
@@ -15,6 +15,8 @@ export interface Entry {
   n: number;
   /** It was refused; it stays only because its number isn't durable yet. */
   rejected: boolean;
+  /** It goes on where the one before it ended: a piece of the same stroke. */
+  readonly continues: boolean;
 }
 
 /** What a WELCOME or ACK settles. */
@@ -52,13 +54,33 @@ export class Outbox {
     return this.entries.length - this.sentCount;
   }
 
-  /** How many have not been ordered or refused yet. */
-  get unhandled(): number {
-    return this.entries.filter((entry) => entry.n === 0 || entry.n > this.handled).length;
+  /** How many of the session's messages the server has ordered or refused. */
+  get handledCount(): number {
+    return this.handled;
+  }
+
+  /** What has not been ordered or refused yet. */
+  get unhandled(): readonly Entry[] {
+    return this.entries.filter(({ n }) => n === 0 || n > this.handled);
+  }
+
+  /** What is not sent yet. */
+  get waitingEntries(): readonly Entry[] {
+    return this.entries.slice(this.sentCount);
+  }
+
+  /** What those cost in pixels: it is not taken from the BUDGET that was told last. */
+  get unhandledCost(): number {
+    let sum = 0;
+    for (const { n, drawing, rejected } of this.entries) {
+      if (!rejected && (n === 0 || n > this.handled)) sum += cost(drawing);
+    }
+    return sum;
   }
 
   push(drawing: Drawing): Entry {
-    const entry = { drawing, bytes: encode(drawing), n: 0, rejected: false };
+    const continues = goesOn(this.entries.at(-1)?.drawing, drawing);
+    const entry = { drawing, bytes: encode(drawing), n: 0, rejected: false, continues };
     this.entries.push(entry);
     return entry;
   }
@@ -102,7 +124,10 @@ export class Outbox {
     for (const entry of covered) {
       const code = codes.get(entry.n);
       if (code === undefined) settled.handled.push(entry);
-      else settled.rejected.push([entry, code]);
+      else {
+        entry.rejected = true;
+        settled.rejected.push([entry, code]);
+      }
     }
     this.drop(({ n, rejected }) => rejected || (n !== 0 && n <= handled));
     this.restart(handled);
@@ -134,4 +159,22 @@ export class Outbox {
     this.entries = this.entries.filter((entry) => !gone(entry));
     this.sentCount = this.entries.filter(({ n }) => n !== 0).length;
   }
+}
+
+/** How many strokes that makes, as a person counts them: each goes out in pieces. */
+export function strokesOf(entries: readonly Entry[]): number {
+  return entries.filter(({ continues }, i) => i === 0 || !continues).length;
+}
+
+/** Whether a drawing starts with the pixel that the last one ended with, in its colour and size. */
+function goesOn(last: Drawing | undefined, drawing: Drawing): boolean {
+  if (drawing.type !== "Stroke" || (last?.type !== "Stroke" && last?.type !== "Pixel"))
+    return false;
+  const [size, end] =
+    last.type === "Pixel"
+      ? [1, [last.x, last.y] as const]
+      : [last.size, last.points[last.points.length - 1]];
+  const [x, y] = drawing.points[0];
+  const sameColour = last.r === drawing.r && last.g === drawing.g && last.b === drawing.b;
+  return sameColour && size === drawing.size && end[0] === x && end[1] === y;
 }

@@ -2,9 +2,11 @@
 import type { Camera } from "./camera";
 import { isLight } from "./colour";
 import { type Box, canvasBox } from "./geometry";
+import type { Layer } from "./layers/layer";
 import type { Peers, Pointer } from "./peers";
 import { Placement } from "./placement";
 import { type Drawing, discRows, eachRun } from "./raster";
+import { showsGrid } from "./state";
 import { texts } from "./texts";
 
 const GRID_ZOOM_MIN = 8;
@@ -29,6 +31,8 @@ export interface OverlayScene {
 }
 
 export class Overlay {
+  /** What other parts of the viewer show, in the order in which it is drawn. */
+  readonly layers: Layer[] = [];
   private readonly context: CanvasRenderingContext2D;
   private readonly arrow = new Path2D(ARROW);
 
@@ -51,9 +55,19 @@ export class Overlay {
     const seen = camera.visible();
     if (seen === null) return;
     const place = new Placement(camera);
+    const drawLayers = (above: boolean) => {
+      for (const layer of this.layers) {
+        if (layer.above !== above) continue;
+        context.save();
+        layer.draw(context, { camera, seen, place });
+        context.restore();
+      }
+    };
+    drawLayers(false);
     if (preview) this.drawPreview(preview, seen, place);
-    if (camera.zoom >= GRID_ZOOM_MIN) this.drawGrid(seen, place, camera.zoom);
+    if (showsGrid.value && camera.zoom >= GRID_ZOOM_MIN) this.drawGrid(seen, place, camera.zoom);
     this.drawEdge(place, camera);
+    drawLayers(true);
     if (brush) this.drawBrush(brush, place);
     if (pixelCursor) this.drawBrush({ x: pixelCursor[0], y: pixelCursor[1], size: 1 }, place, true);
     context.setTransform(camera.pixelRatio, 0, 0, camera.pixelRatio, 0, 0);
@@ -165,6 +179,8 @@ export class Overlay {
     context.fill();
     context.fillStyle = dark ? "#16181d" : "#fff";
     context.textBaseline = "middle";
-    context.fillText(shown, 19, 28.5);
+    // Whatever the direction of the page: the label's middle is the text's.
+    context.textAlign = "center";
+    context.fillText(shown, 12 + width / 2, 28.5);
   }
 }

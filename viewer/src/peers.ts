@@ -6,6 +6,7 @@ import {
   POINTER_PAINTING,
   PRESENCE_GONE,
   type Presence,
+  type Seen,
 } from "./wire.gen";
 
 /** How fast a drawn pointer follows the true one: the time to cover all but a third of the way. */
@@ -30,6 +31,8 @@ export interface Pointer {
 
 export class Peers {
   readonly people = signal<readonly Person[]>([]);
+  /** What somebody who is followed looks at, as last told. */
+  readonly seen = signal<Seen | null>(null);
   private readonly persons = new Map<number, Person>();
   private readonly shown = new Map<number, Pointer>();
 
@@ -85,5 +88,6 @@ export class Peers {
     this.persons.clear();
     this.shown.clear();
     this.people.value = [];
+    this.seen.value = null;
   }
 }

@@ -1,4 +1,5 @@
 /** Mouse, pen and touch on the canvas: what is a use of the tool, what moves the view. */
+import { Taps } from "./taps";
 import type { CanvasPoint, Gesture } from "./tools/tools";
 
 /** A second finger that comes this soon means a pinch: what the first one did is never sent. */
@@ -7,14 +8,30 @@ const SECOND_FINGER_PX = 10;
 const WHEEL_ZOOM_PER_PX = 0.0022;
 const WHEEL_LINE_PX = 33;
 const WHEEL_STEP_MAX_PX = 160;
+/** A wheel turns in steps of more than this; a trackpad's come small and often. */
+const TRACKPAD_MAX_PX = 40;
+/** A trackpad's pinch comes as a wheel with ctrl, in very small steps. */
+const PINCH_GAIN = 4;
+/** With ctrl a wheel zooms finely. */
+const FINE_GAIN = 0.25;
+const TAP_ZOOM = 2;
 
 /** What the input acts upon; screen points are in CSS pixels from the canvas element's corner. */
 export interface PointerTarget {
   /** Starts using the tool; null if it only moves the view. */
   begin(at: CanvasPoint, alternative: boolean): Gesture | null;
   toCanvas(sx: number, sy: number): CanvasPoint;
-  panBy(dx: number, dy: number): void;
+  /** The view follows a pointer; `time` in milliseconds, as the event tells it. */
+  dragBy(dx: number, dy: number, time: number): void;
+  /** The pointer that it followed let go. */
+  letGo(time: number): void;
+  /** Whatever moves by itself stops. */
+  hold(): void;
   zoomAt(sx: number, sy: number, factor: number): void;
+  /** The same, softly. */
+  zoomTowards(sx: number, sy: number, factor: number): void;
+  /** Moves the view, softly. */
+  glideBy(dx: number, dy: number): void;
   hover(at: CanvasPoint | null, painting: boolean): void;
   requestFrame(): void;
 }
@@ -41,6 +58,10 @@ export class PointerInput {
   spaceHeld = false;
   private mode: Mode = { name: "idle" };
   private readonly down = new Map<number, ScreenPoint>();
+  private readonly taps = new Taps();
+  private corner: ScreenPoint = [0, 0];
+  /** Between the two fingers, as they came down. */
+  private pinchedAt: ScreenPoint = [0, 0];
   private readonly listeners = new AbortController();
 
   constructor(
@@ -52,6 +73,8 @@ export class PointerInput {
       type: K,
       listen: (event: HTMLElementEventMap[K]) => void,
     ) => element.addEventListener(type, listen, { signal, passive: false });
+    this.measure();
+    on("pointerenter", () => this.measure());
     on("pointerdown", (event) => this.press(event));
     on("pointermove", (event) => this.move(event));
     on("pointerup", (event) => this.release(event, false));
@@ -81,15 +104,24 @@ export class PointerInput {
   }
 
   private at(event: MouseEvent): ScreenPoint {
-    const { left, top } = this.element.getBoundingClientRect();
+    const [left, top] = this.corner;
     return [event.clientX - left, event.clientY - top];
+  }
+
+  /** Where the element is; not asked for each event, since that may lay out the page again. */
+  private measure(): void {
+    const { left, top } = this.element.getBoundingClientRect();
+    this.corner = [left, top];
   }
 
   private press(event: PointerEvent): void {
     event.preventDefault();
     this.element.focus({ preventScroll: true });
+    this.measure();
     const at = this.at(event);
     this.down.set(event.pointerId, at);
+    this.taps.press(event.pointerId, at, event.timeStamp);
+    this.target.hold();
     try {
       this.element.setPointerCapture(event.pointerId);
     } catch {
@@ -98,12 +130,15 @@ export class PointerInput {
     if (event.pointerType === "touch" && this.down.size > 1) {
       this.leaveMode(true);
       this.mode = { name: "pinch" };
+      const [one, other] = this.down.values();
+      this.pinchedAt = middle(one, other);
       this.target.hover(null, false);
       return;
     }
     if (this.mode.name !== "idle") return;
     const pans = event.button === 1 || event.button === 2 || this.spaceHeld;
     if (pans) {
+      this.taps.forget();
       this.mode = { name: "pan", pointer: event.pointerId };
       return;
     }
@@ -113,7 +148,7 @@ export class PointerInput {
         pointer: event.pointerId,
         points: [this.target.toCanvas(...at)],
         from: at,
-        timer: setTimeout(() => this.decide(), SECOND_FINGER_MS),
+        timer: setTimeout(() => this.decide(performance.now()), SECOND_FINGER_MS),
       };
       return;
     }
@@ -129,7 +164,7 @@ export class PointerInput {
   }
 
   /** One finger it is: the tool gets what it has done so far. */
-  private decide(): void {
+  private decide(time: number): void {
     if (this.mode.name !== "undecided") return;
     const { pointer, points, from, timer } = this.mode;
     clearTimeout(timer);
@@ -137,25 +172,27 @@ export class PointerInput {
     gesture?.move(points.slice(1));
     if (gesture) return;
     const [sx, sy] = this.down.get(pointer) ?? from;
-    this.target.panBy(sx - from[0], sy - from[1]);
+    this.target.dragBy(sx - from[0], sy - from[1], time);
   }
 
   private move(event: PointerEvent): void {
     const last = this.down.get(event.pointerId);
     const at = this.at(event);
+    const time = event.timeStamp;
     if (last === undefined) {
       this.target.hover(this.target.toCanvas(...at), false);
       return;
     }
+    this.taps.move(event.pointerId, at);
     if (this.mode.name === "pinch") {
-      this.pinch(event.pointerId, last, at);
+      this.pinch(event.pointerId, last, at, time);
       return;
     }
     this.down.set(event.pointerId, at);
     const { mode } = this;
     if (mode.name === "idle" || mode.pointer !== event.pointerId) return;
     if (mode.name === "pan") {
-      this.target.panBy(at[0] - last[0], at[1] - last[1]);
+      this.target.dragBy(at[0] - last[0], at[1] - last[1], time);
       this.target.hover(this.target.toCanvas(...at), false);
       return;
     }
@@ -167,7 +204,7 @@ export class PointerInput {
       return;
     }
     mode.points.push(...points);
-    if (distance(mode.from, at) > SECOND_FINGER_PX) this.decide();
+    if (distance(mode.from, at) > SECOND_FINGER_PX) this.decide(time);
   }
 
   /** The points between two events too: a fast stroke stays round. */
@@ -178,33 +215,42 @@ export class PointerInput {
     );
   }
 
-  private pinch(pointer: number, last: ScreenPoint, at: ScreenPoint): void {
+  private pinch(pointer: number, last: ScreenPoint, at: ScreenPoint, time: number): void {
     const other = [...this.down].find(([id]) => id !== pointer)?.[1];
     this.down.set(pointer, at);
     if (other === undefined) {
-      this.target.panBy(at[0] - last[0], at[1] - last[1]);
+      this.target.dragBy(at[0] - last[0], at[1] - last[1], time);
       return;
     }
     const before = middle(last, other);
     const now = middle(at, other);
-    this.target.panBy(now[0] - before[0], now[1] - before[1]);
+    this.target.dragBy(now[0] - before[0], now[1] - before[1], time);
     const spread = distance(last, other);
     if (spread > 1) this.target.zoomAt(now[0], now[1], distance(at, other) / spread);
   }
 
   private release(event: PointerEvent, cancelled: boolean): void {
+    const at = this.at(event);
+    const time = event.timeStamp;
     this.down.delete(event.pointerId);
-    const { mode } = this;
-    if (mode.name === "pinch") {
-      if (this.down.size === 0) this.mode = { name: "idle" };
+    if (cancelled) this.taps.forget();
+    const tap = this.taps.release(event.pointerId, at, time);
+    if (this.mode.name === "pinch") {
+      if (this.down.size > 0) return;
+      this.mode = { name: "idle" };
+      if (tap === "two fingers") this.target.zoomTowards(...this.pinchedAt, 1 / TAP_ZOOM);
+      else if (!cancelled) this.target.letGo(time);
       return;
     }
-    if (mode.name === "idle" || mode.pointer !== event.pointerId) return;
-    if (mode.name === "undecided" && !cancelled) this.decide();
+    if (this.mode.name === "idle" || this.mode.pointer !== event.pointerId) return;
+    if (this.mode.name === "undecided" && !cancelled) this.decide(time);
+    if (this.mode.name !== "pan") this.taps.forget();
+    else if (tap === "double") this.target.zoomTowards(...at, TAP_ZOOM);
+    else if (!cancelled) this.target.letGo(time);
     this.leaveMode(cancelled);
     this.mode = { name: "idle" };
     const touch = event.pointerType === "touch";
-    this.target.hover(touch ? null : this.target.toCanvas(...this.at(event)), false);
+    this.target.hover(touch ? null : this.target.toCanvas(...at), false);
   }
 
   private leaveMode(cancelled: boolean): void {
@@ -220,11 +266,21 @@ export class PointerInput {
     event.preventDefault();
     const at = this.at(event);
     const unit = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : WHEEL_LINE_PX;
-    // A trackpad's pinch comes as a wheel with ctrl, in small steps.
-    const gain = event.ctrlKey ? 4 : 1;
-    const delta = event.deltaY * unit * gain;
-    const step = Math.max(-WHEEL_STEP_MAX_PX, Math.min(delta, WHEEL_STEP_MAX_PX));
-    if (step !== 0) this.target.zoomAt(at[0], at[1], Math.exp(-step * WHEEL_ZOOM_PER_PX));
+    // A Mac has turned the wheel sideways already where Shift is held.
+    const sideways = event.shiftKey || event.deltaY === 0;
+    const turned = (sideways ? event.deltaX || event.deltaY : event.deltaY) * unit;
+    if (turned === 0) return;
+    const small = Math.abs(turned) < TRACKPAD_MAX_PX;
+    if (sideways) {
+      if (small) this.target.dragBy(-turned, 0, event.timeStamp);
+      else this.target.glideBy(-turned, 0);
+    } else {
+      const gain = event.ctrlKey ? (small ? PINCH_GAIN : FINE_GAIN) : 1;
+      const step = Math.max(-WHEEL_STEP_MAX_PX, Math.min(turned * gain, WHEEL_STEP_MAX_PX));
+      const factor = Math.exp(-step * WHEEL_ZOOM_PER_PX);
+      if (small) this.target.zoomAt(...at, factor);
+      else this.target.zoomTowards(...at, factor);
+    }
     this.target.hover(this.target.toCanvas(...at), false);
   }
 }

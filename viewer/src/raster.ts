@@ -10,7 +10,7 @@ export type Drawing = Pixel | Stroke | Rect | Patch;
 
 export const STROKE_POINTS_MAX = 4096;
 export const SIZE_MAX = 64;
-const PATCH_PIXELS_MAX = 65_536;
+export const PATCH_PIXELS_MAX = 65_536;
 
 /** RGBA pixels of a rectangle of the canvas, each one 0xAABBGGRR (little-endian bytes R G B A). */
 export interface Surface extends Size {

@@ -1,4 +1,5 @@
 /** What draws the canvas on the screen; {@link Canvas2dRenderer} is one. */
+import type { Backdrop } from "./backdrop";
 import type { Camera } from "./camera";
 import type { Colour } from "./canvas-info";
 import type { Box } from "./geometry";
@@ -10,6 +11,8 @@ export interface Scene {
   readonly camera: Camera;
   readonly store: TileStore;
   readonly pending: PendingLayer;
+  /** Seen where tiles are missing. */
+  readonly backdrop: Backdrop;
   readonly background: Colour;
   /** The view that the camera asks for. */
   readonly view: View | null;

@@ -17,6 +17,11 @@ export function remember(key: string, value: string): void {
   attempt(() => localStorage.setItem(`tilecast.${key}`, value));
 }
 
+/** Keeps it no longer. */
+export function forget(key: string): void {
+  attempt(() => localStorage.removeItem(`tilecast.${key}`));
+}
+
 /**
  * The session id that this tab had on this canvas, or null.
  *

@@ -17,7 +17,7 @@ import {
 } from "./geometry";
 import { inflate } from "./inflate";
 import { boundsOf, type Drawing, packColour, paint, type Surface } from "./raster";
-import { ENCODING_ONE_COLOUR, type Tile, type Viewport } from "./wire.gen";
+import { ENCODING_ONE_COLOUR, type Pixel, type Tile, type Viewport } from "./wire.gen";
 
 /** A tile whose content is only good to look at until its snapshot comes. */
 export const INCOMPLETE = -1;
@@ -137,6 +137,10 @@ export class TileStore {
 
   /** Draws on the level-0 tiles that are held. */
   draw(drawing: Drawing, size: Size): void {
+    if (drawing.type === "Pixel") {
+      this.drawPixel(drawing, size);
+      return;
+    }
     const bounds = boundsOf(drawing, size);
     if (bounds === null) return;
     this.eachHeld({ level: 0, tiles: tilesOf(bounds, 0) }, (tile) => {
@@ -148,6 +152,16 @@ export class TileStore {
         y1: Math.min(bounds.y1 - tile.y0, TILE - 1),
       });
     });
+  }
+
+  /** Most of what comes is pixels: without a surface and runs for each. */
+  private drawPixel({ x, y, r, g, b }: Pixel, size: Size): void {
+    if (x >= size.width || y >= size.height) return;
+    const tile = this.get(0, Math.floor(x / TILE), Math.floor(y / TILE));
+    if (tile === undefined) return;
+    const [dx, dy] = [x - tile.x0, y - tile.y0];
+    tile.pixels[dy * TILE + dx] = packColour(r, g, b);
+    this.onChange(tile, { x0: dx, y0: dy, x1: dx, y1: dy });
   }
 
   /** What the view shows at (x, y), as 0xAABBGGRR; null outside it or where it isn't loaded. */

@@ -1,5 +1,6 @@
 /** What is said to a person, in the language chosen; all of it stands in `texts/`. */
 import { computed, signal } from "@preact/signals";
+import { forget, recall, remember } from "./storage";
 import { EN, type Texts } from "./texts/en";
 import { RejectCode } from "./wire.gen";
 
@@ -8,12 +9,16 @@ export const LANGUAGES = { en: "English", de: "Deutsch" } as const;
 export type Language = keyof typeof LANGUAGES;
 
 const MINUTE_S = 60;
+/** Languages that are written from right to left. */
+const RIGHT_TO_LEFT = /^(ar|dv|fa|he|ks|ku|ps|sd|ug|ur|yi)\b/;
 
 /** Languages other than English come when they are needed. */
 const LOADERS: Record<Language, () => Promise<Texts>> = {
   en: async () => EN,
   de: async () => (await import("./texts/de")).DE,
 };
+
+const LANGUAGE_KEY = "language";
 
 const loaded = signal<{ readonly language: Language; readonly texts: Texts }>({
   language: "en",
@@ -24,9 +29,10 @@ export const language = computed(() => loaded.value.language);
 /** All texts; whatever shows one and reads it here is shown anew when the language changes. */
 export const texts = computed(() => loaded.value.texts);
 
-/** The first of the browser's languages that there is. */
+/** The language chosen before, or else the first of the browser's that there is. */
 export function preferredLanguage(): Language {
-  const found = navigator.languages.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES);
+  const wanted = [recall(LANGUAGE_KEY) ?? "", ...navigator.languages];
+  const found = wanted.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES);
   return (found ?? "en") as Language;
 }
 
@@ -38,6 +44,19 @@ export async function speak(language: Language): Promise<void> {
     return;
   }
   document.documentElement.lang = language;
+  document.documentElement.dir = RIGHT_TO_LEFT.test(language) ? "rtl" : "ltr";
+}
+
+/** The same, by the person's own choice. */
+export async function chooseLanguage(language: Language): Promise<void> {
+  await speak(language);
+  remember(LANGUAGE_KEY, language);
+}
+
+/** The browser's language again. */
+export async function resetLanguage(): Promise<void> {
+  forget(LANGUAGE_KEY);
+  await speak(preferredLanguage());
 }
 
 /** A whole number as people of the language write it. */
@@ -63,11 +82,15 @@ export function closure(code: number, reason: string): string {
   return texts.value.closures[code] ?? texts.value.closed(code, reason);
 }
 
-/** A time, as after "in". */
+/** A time, as after "in"; a part of a second counts as one. */
 export function duration(milliseconds: number): string {
-  const { second, seconds, minutes, hours } = texts.value.durations;
-  const wait = Math.ceil(milliseconds / 1000);
-  if (wait < 1.5 * MINUTE_S) return wait === 1 ? second : seconds(wait);
-  const long = Math.round(wait / MINUTE_S);
-  return long < 90 ? minutes(long) : hours(Math.round(long / 60));
+  const seconds = Math.ceil(milliseconds / 1000);
+  const minutes = Math.round(seconds / MINUTE_S);
+  const [unit, count] =
+    seconds < 1.5 * MINUTE_S
+      ? ["second", seconds]
+      : minutes < 90
+        ? ["minute", minutes]
+        : ["hour", Math.round(minutes / 60)];
+  return number(count as number, { style: "unit", unit: unit as string, unitDisplay: "long" });
 }

@@ -9,6 +9,13 @@ export interface Toast {
   readonly topic: string;
   readonly tone: Tone;
   readonly text: string;
+  readonly action?: ToastAction;
+}
+
+/** Something that can be done about what a message says; the message goes then. */
+export interface ToastAction {
+  readonly label: string;
+  run(): void;
 }
 
 const SHOWN_MAX = 4;
@@ -19,9 +26,9 @@ const timers = new Map<number, ReturnType<typeof setTimeout>>();
 let count = 0;
 
 /** Shows a message; it takes the place of one on the same topic, which is its text by default. */
-export function toast(text: string, tone: Tone = "info", topic = text): void {
+export function toast(text: string, tone: Tone = "info", topic = text, action?: ToastAction): void {
   const same = toasts.value.find((shown) => shown.topic === topic);
-  const shown: Toast = { id: same?.id ?? ++count, topic, tone, text };
+  const shown: Toast = { id: same?.id ?? ++count, topic, tone, text, action };
   if (same) toasts.value = toasts.value.map((each) => (each === same ? shown : each));
   else {
     const all = [...toasts.value, shown];

@@ -1,12 +1,16 @@
 /** Puts it together: the client's canvas, the camera, the screen, and what the person does. */
-import { type Place, permalink, readPermalink } from "./address";
+import { canvasUrl, type Place, readPermalink } from "./address";
+import { Backdrop } from "./backdrop";
 import { Camera, type Insets } from "./camera";
 import { type CanvasInfo, type Colour, ROLE_MODERATOR } from "./canvas-info";
 import { Canvas2dRenderer } from "./canvas2d";
 import { Client } from "./client";
 import { toHex } from "./colour";
-import { sameBox } from "./geometry";
+import { frames } from "./frames";
 import type { KeyTarget } from "./keyboard";
+import { Looking } from "./looking";
+import { guide, mode } from "./mode";
+import { Motion } from "./motion";
 import { Overlay } from "./overlay";
 import { Painting } from "./painting";
 import { PointerInput, type PointerTarget } from "./pointer-input";
@@ -21,37 +25,49 @@ import {
   lineWidth,
   name,
   ownColour,
+  showsCursor,
   tool,
   zoom,
 } from "./state";
 import { rememberSession } from "./storage";
-import type { View } from "./store";
+import type { TileListener } from "./store";
 import { refusal, texts } from "./texts";
 import { toast } from "./toasts";
+import { Together } from "./together";
 import { isOnCanvas, pixelAt } from "./tools/pixels";
 import type { CanvasPoint, Gesture } from "./tools/tools";
 import { POINTER_PAINTING } from "./wire.gen";
 
-const VIEW_INTERVAL_MS = 50;
-const PERMALINK_DELAY_MS = 250;
 /** The pixel cursor keeps so far from the screen's edge. */
 const CURSOR_MARGIN_PX = 40;
 const TONES = ["info", "warning", "error"] as const;
 
+/** A part of the viewer that follows the tiles' pixels. */
+export interface TileWatcher {
+  readonly tileChanged: TileListener;
+  /** What was held no longer counts. */
+  forget(): void;
+}
+
 export class Viewer implements PointerTarget, KeyTarget {
+  /** What the canvas's HTTP addresses begin with: `https://…/c/main`. */
+  readonly address: string;
   readonly client: Client;
   readonly camera = new Camera();
   private readonly renderer: Renderer;
-  private readonly overlay: Overlay;
+  /** Where parts of the viewer add what they draw over the canvas. */
+  readonly overlay: Overlay;
+  readonly tileWatchers: TileWatcher[] = [];
   private readonly input: PointerInput;
-  private readonly painting: Painting;
+  readonly painting: Painting;
+  readonly together: Together;
   private readonly stillMotion = matchMedia("(prefers-reduced-motion: reduce)");
+  private readonly motion = new Motion(this.camera, () => this.stillMotion.matches);
+  private readonly backdrop: Backdrop;
+  private readonly looking: Looking;
   private pointer: CanvasPoint | null = null;
   private frameRequested = false;
   private lastFrameAt = 0;
-  private sentView: View | null = null;
-  private viewTimer: ReturnType<typeof setTimeout> | undefined;
-  private permalinkTimer: ReturnType<typeof setTimeout> | undefined;
   /** The whole canvas is shown, and is to stay so when the screen changes. */
   private fitted = true;
   private arrived = false;
@@ -65,25 +81,45 @@ export class Viewer implements PointerTarget, KeyTarget {
   ) {
     this.renderer = new Canvas2dRenderer(picture);
     this.overlay = new Overlay(surface);
+    this.address = canvasUrl(url);
+    this.backdrop = new Backdrop(`${this.address}/tiles/`);
+    this.backdrop.onChange = () => this.requestFrame();
     this.client = new Client(url, {
       refused: (code, retryMs) => toast(refusal(code, retryMs), "warning", `refusal ${code}`),
       notice: (level, text) => toast(text, TONES[level] ?? "info"),
       changed: () => this.requestFrame(),
       welcomed: (info, session) => this.welcomed(info, session),
     });
+    this.looking = new Looking(this.camera, this.client, this.backdrop);
     const { store, pending } = this.client;
-    store.onChange = (tile, changed) => this.renderer.tileChanged(tile, changed);
-    store.onForget = () => this.renderer.clear();
+    store.onChange = (tile, changed) => {
+      this.renderer.tileChanged(tile, changed);
+      for (const watcher of this.tileWatchers) watcher.tileChanged(tile, changed);
+    };
+    store.onForget = () => {
+      this.renderer.clear();
+      this.backdrop.clear();
+      for (const watcher of this.tileWatchers) watcher.forget();
+    };
     pending.onChange = (changed) => this.renderer.pendingChanged(changed);
-    this.painting = new Painting(this.client, () => this.requestFrame());
+    this.painting = new Painting(this.client, {
+      visible: () => this.camera.visible(),
+      changed: () => this.requestFrame(),
+    });
+    this.together = new Together(this);
     this.camera.onChange = () => this.moved();
     this.input = new PointerInput(surface, this);
     new ResizeObserver(() => this.resized()).observe(stage);
     window.addEventListener("hashchange", () => this.followPermalink());
-    window.addEventListener("online", () => this.client.connection.hurry());
-    document.addEventListener("visibilitychange", () => {
+    const hurry = () => {
       if (!document.hidden) this.client.connection.hurry();
-    });
+    };
+    window.addEventListener("online", hurry);
+    window.addEventListener("pageshow", hurry);
+    document.addEventListener("visibilitychange", hurry);
+    document.addEventListener("resume", hurry);
+    // Whoever presses a key wants to do something here.
+    window.addEventListener("keydown", () => this.motion.stopFlick());
     for (const chosen of [tool, brushSize, lineWidth, filled]) {
       chosen.subscribe(() => this.requestFrame());
     }
@@ -120,27 +156,63 @@ export class Viewer implements PointerTarget, KeyTarget {
   /** Shows a place: the canvas point in the middle, screen pixels for each canvas pixel. */
   goto({ x, y, zoom }: Place): void {
     this.fitted = false;
+    this.hold();
     this.camera.moveTo(x, y, zoom);
   }
 
-  panBy(dx: number, dy: number): void {
+  dragBy(dx: number, dy: number, time: number): void {
     this.fitted = false;
-    this.camera.panBy(dx, dy);
+    this.motion.dragBy(dx, dy, time);
+  }
+
+  letGo(time: number): void {
+    this.motion.letGo(time);
+    this.requestFrame();
+  }
+
+  hold(): void {
+    this.motion.stop();
+    this.motion.forgetDrag();
+  }
+
+  /** For keys. */
+  panBy(dx: number, dy: number): void {
+    this.glideBy(dx, dy);
+  }
+
+  glideBy(dx: number, dy: number): void {
+    this.fitted = false;
+    this.motion.glideBy(dx, dy);
+    this.requestFrame();
   }
 
   zoomAt(sx: number, sy: number, factor: number): void {
     this.fitted = false;
+    this.hold();
     this.camera.zoomAt(sx, sy, factor);
+  }
+
+  zoomTowards(sx: number, sy: number, factor: number): void {
+    this.fitted = false;
+    this.motion.zoomTowards(sx, sy, factor);
+    this.requestFrame();
   }
 
   /** Zooms about the middle of the screen. */
   zoomBy(factor: number): void {
     const { width, height } = this.camera.screen;
-    this.zoomAt(width / 2, height / 2, factor);
+    this.zoomTowards(width / 2, height / 2, factor);
+  }
+
+  /** The same, to so many screen pixels for each canvas pixel. */
+  zoomTo(zoom: number): void {
+    this.motion.stop();
+    this.zoomBy(zoom / this.camera.zoom);
   }
 
   fit(): void {
     this.fitted = true;
+    this.hold();
     this.camera.fit();
   }
 
@@ -156,36 +228,14 @@ export class Viewer implements PointerTarget, KeyTarget {
 
   private moved(): void {
     zoom.value = this.camera.zoom;
+    this.looking.moved();
+    this.together.moved();
     this.requestFrame();
-    if (this.client.info.value === null) return;
-    this.viewTimer ??= setTimeout(() => {
-      this.viewTimer = undefined;
-      this.look();
-    }, VIEW_INTERVAL_MS);
-    clearTimeout(this.permalinkTimer);
-    this.permalinkTimer = setTimeout(() => {
-      const hash = permalink(this.camera);
-      if (hash !== location.hash) history.replaceState(history.state, "", hash);
-    }, PERMALINK_DELAY_MS);
-  }
-
-  private get view(): View | null {
-    const info = this.client.info.value;
-    return info && this.camera.view(info.levels, info.limits.max_viewport_tiles);
   }
 
   /** Whether every tile of what the camera shows was asked for and is there. */
   get loaded(): boolean {
-    const { store } = this.client;
-    return sameView(this.view, store.view) && store.loaded;
-  }
-
-  private look(): void {
-    const { sentView: last, view } = this;
-    if (view === null || !this.client.connection.live) return;
-    if (sameView(last, view)) return;
-    this.sentView = view;
-    this.client.look(view);
+    return this.looking.loaded;
   }
 
   private followPermalink(): void {
@@ -225,15 +275,14 @@ export class Viewer implements PointerTarget, KeyTarget {
     if (!this.mayPaint) chooseTool("pan");
     // Only said: it may be opened again any time, and a NOTICE tells of that.
     else if (info.frozen && info.role < ROLE_MODERATOR) toast(texts.value.canvas.frozen);
-    this.sentView = null;
-    this.look();
+    this.looking.begin();
     this.requestFrame();
   }
 
   // What the person does
 
   begin(at: CanvasPoint, alternative: boolean): Gesture | null {
-    return this.painting.begin(at, alternative);
+    return mode.value?.begin(at) ?? this.painting.begin(at, alternative);
   }
 
   /** The colour shown at a pixel, own drawing included; null where it isn't loaded. */
@@ -247,24 +296,44 @@ export class Viewer implements PointerTarget, KeyTarget {
     this.pointer = at;
     const last = hovered.value;
     if (last?.[0] !== pixel?.[0] || last?.[1] !== pixel?.[1]) hovered.value = pixel;
-    this.client.point(pixel, painting ? POINTER_PAINTING : 0);
+    this.client.point(showsCursor.value ? pixel : null, painting ? POINTER_PAINTING : 0);
     this.requestFrame();
   }
 
   step(dx: number, dy: number): void {
+    if (mode.value?.step(dx, dy)) return;
     const { camera, painting } = this;
     const [x, y] = painting.step(dx, dy, [Math.floor(camera.x), Math.floor(camera.y)]);
     this.fitted = false;
     camera.reveal(x + 0.5, y + 0.5, CURSOR_MARGIN_PX);
-    this.client.point([x, y], 0);
+    this.client.point(showsCursor.value ? [x, y] : null, 0);
     this.requestFrame();
   }
 
+  /** Puts the pixel cursor on a pixel and shows it, at least so close and clear of the panels. */
+  pointAt(x: number, y: number, zoomMin: number): void {
+    const { camera, painting } = this;
+    const [sx, sy] = camera.toScreen(x + 0.5, y + 0.5);
+    const { width, height } = camera.screen;
+    const clear = Math.abs(sx / width - 0.5) < 0.25 && Math.abs(sy / height - 0.5) < 0.25;
+    if (camera.zoom < zoomMin || !clear) {
+      this.goto({ x: x + 0.5, y: y + 0.5, zoom: Math.max(camera.zoom, zoomMin) });
+    }
+    painting.pixelCursor = [x, y];
+    this.step(0, 0);
+  }
+
   press(): void {
+    if (mode.value) {
+      mode.value.press(this.painting.pixelCursor);
+      return;
+    }
     if (!this.painting.press()) this.step(0, 0);
   }
 
   cancel(): void {
+    mode.value?.cancel();
+    guide.value = null;
     this.input.cancel();
     this.painting.cancel();
     this.requestFrame();
@@ -280,11 +349,13 @@ export class Viewer implements PointerTarget, KeyTarget {
   requestFrame(): void {
     if (this.frameRequested) return;
     this.frameRequested = true;
-    requestAnimationFrame(() => this.drawFrame());
+    frames.asked();
+    requestAnimationFrame(() => frames.frame(() => this.drawFrame()));
   }
 
   private drawFrame(): void {
     this.frameRequested = false;
+    this.motion.frame();
     // The window has come to another monitor.
     if (this.camera.pixelRatio !== (window.devicePixelRatio || 1)) this.fitScreen();
     const now = performance.now();
@@ -297,14 +368,12 @@ export class Viewer implements PointerTarget, KeyTarget {
     if (info === null) return;
     const gliding = peers.glide(elapsed, this.stillMotion.matches);
     const { background } = info;
-    this.renderer.draw({ camera, store, pending, background, view: this.view });
+    const { backdrop, looking } = this;
+    const { view } = looking;
+    this.renderer.draw({ camera, store, pending, backdrop, background, view });
     const { preview, pixelCursor } = painting;
-    const brush = painting.outline(this.pointer);
+    const brush = mode.value ? null : painting.outline(this.pointer);
     this.overlay.draw({ camera, peers, preview, pixelCursor, brush });
-    if (gliding) this.requestFrame();
+    if (gliding || this.motion.moving) this.requestFrame();
   }
-}
-
-function sameView(a: View | null, b: View | null): boolean {
-  return a !== null && b !== null && a.level === b.level && sameBox(a.tiles, b.tiles);
 }

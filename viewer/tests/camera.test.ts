@@ -70,6 +70,28 @@ describe("what to ask for", () => {
     expect(view).toEqual({ level: 0, tiles: { x0: 0, y0: 0, x1: 15, y1: 15 } });
   });
 
+  test("what lies ahead too, as far as the canvas goes and the server gives", () => {
+    camera.canvas = { width: 8192, height: 8192 };
+    camera.moveTo(4096, 4096, 1);
+    // Columns 3456 to 4735 are on the screen, rows 3696 to 4495.
+    const still = { level: 0, tiles: { x0: 53, y0: 56, x1: 74, y1: 71 } };
+    expect(camera.view(8, 4096)).toEqual(still);
+    expect(camera.view(8, 4096, { ahead: [640, -64], margin: true })?.tiles).toEqual({
+      x0: 53,
+      y0: 56,
+      x1: 83,
+      y1: 71,
+    });
+    expect(camera.view(8, 4096, { ahead: [-1e6, 0], margin: true })?.tiles.x0).toBe(0);
+    expect(camera.view(8, 400, { ahead: [640, 0], margin: true })).toEqual(still);
+    expect(camera.view(8, 4096, { ahead: [0, 0], margin: false })?.tiles).toEqual({
+      x0: 54,
+      y0: 57,
+      x1: 73,
+      y1: 70,
+    });
+  });
+
   test.each([
     [1, 0],
     [0.75, 0],

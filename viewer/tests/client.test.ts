@@ -237,3 +237,83 @@ test("other people come, point and go", () => {
   expect([...client.peers.pointers]).toEqual([]);
   expect(client.peers.people.value).toEqual([]);
 });
+
+describe("what was painted without a line", () => {
+  const limits = { limits: { budget_pixels: 10, budget_refill: 10 } };
+  const budget = (pixels: number, refill_ms: number) =>
+    around.socket.receive({ type: "Budget", pixels, refill_ms });
+
+  beforeEach(async () => {
+    goLive({}, limits);
+    budget(10, 0);
+    await sent();
+    around.socket.lose();
+    for (let x = 0; x < 12; x++) client.draw(pixel(x));
+    vi.advanceTimersByTime(1000);
+  });
+
+  test("waits, counted, and goes out once, as fast as the budget allows", async () => {
+    expect(client.queued.value).toBe(12);
+    goLive({}, limits);
+    // Nothing before the server has told what may be painted.
+    expect(await sent()).toEqual([]);
+    budget(4, 600);
+    expect(await sent()).toEqual([0, 1, 2, 3]);
+    expect(client.queued.value).toBe(12);
+    around.socket.receive({ type: "Ack", handled: 4, durable: 4, seq: 104 });
+    budget(0, 1000);
+    expect(await sent()).toEqual([]);
+    expect(client.queued.value).toBe(8);
+    const order: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      vi.advanceTimersByTime(50);
+      order.push(...(await sent()));
+    }
+    expect(order).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(client.queued.value).toBe(0);
+  });
+
+  test("keeps what is painted meanwhile behind it", async () => {
+    goLive({}, limits);
+    budget(2, 800);
+    client.draw(pixel(99));
+    expect(await sent()).toEqual([0, 1]);
+    budget(10, 0);
+    expect(await sent()).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+    around.socket.receive({ type: "Ack", handled: 10, durable: 10, seq: 110 });
+    budget(10, 0);
+    expect(await sent()).toEqual([10, 11, 99]);
+  });
+});
+
+test("pieces of a stroke count as one", () => {
+  goLive();
+  around.socket.lose();
+  const piece = (x: number): Drawing => ({
+    type: "Stroke",
+    size: 2,
+    r: 9,
+    g: 9,
+    b: 9,
+    points: [
+      [x, 5],
+      [x + 3, 5],
+    ],
+  });
+  for (const x of [0, 3, 6, 20]) client.draw(piece(x));
+  expect(client.queued.value).toBe(2);
+});
+
+test("a server that went back to what it had saved is told of, with what is sent again", async () => {
+  goLive();
+  client.draw(pixel(1));
+  client.draw(pixel(5));
+  await sent();
+  around.socket.receive({ type: "Ack", handled: 2, durable: 0, seq: 102 });
+  around.socket.lose();
+  client.draw(pixel(9));
+  vi.advanceTimersByTime(1000);
+  goLive({ handled: 0, epoch: 78 });
+  expect(client.rewound.value).toBe(2);
+  expect(await sent()).toEqual([1, 5, 9]);
+});

@@ -32,6 +32,9 @@ test.each([
   ["#1f3a93", "dark blue"],
   ["#808080", "grey"],
   ["#7a4526", "brown"],
+  ["#16181d", "black"],
+  ["#1f7a45", "dark green"],
+  ["#0f5c6e", "teal"],
 ])("%s is called %s", (hex, name) => {
   expect(nameOf(parseHex(hex) ?? [0, 0, 0])).toBe(name);
 });
@@ -52,7 +55,7 @@ test("each code of the protocol has words", () => {
 });
 
 test.each([
-  [1, "a second"],
+  [1, "1 second"],
   [2500, "3 seconds"],
   [120_000, "2 minutes"],
   [7_200_000, "2 hours"],

@@ -121,6 +121,19 @@ describe("coming back", () => {
 });
 
 describe("a dead line", () => {
+  test("is left at once by whoever comes back to it, a live one is kept", () => {
+    goLive();
+    vi.setSystemTime(Date.now() + SILENCE_MAX_MS - 1000);
+    connection.hurry();
+    expect(around.sockets).toHaveLength(1);
+    // The machine slept: an hour is over, and no timer has run.
+    vi.setSystemTime(Date.now() + 3_600_000);
+    connection.hurry();
+    expect(around.sockets).toHaveLength(2);
+    expect(around.sockets[0].closed).not.toBeNull();
+    expect(connection.state.name).toBe("connecting");
+  });
+
   test("is left after 12 s without a message", () => {
     goLive();
     vi.advanceTimersByTime(SILENCE_MAX_MS - 1000);

@@ -5,6 +5,8 @@ import type { CanvasPoint } from "../src/tools/tools";
 let element: HTMLElement;
 let log: unknown[][];
 let tool: "paint" | "pan";
+let flicks: number;
+let holds: number;
 let input: PointerInput;
 
 beforeEach(() => {
@@ -13,6 +15,7 @@ beforeEach(() => {
   element.setPointerCapture = () => {};
   log = [];
   tool = "paint";
+  flicks = holds = 0;
   const target: PointerTarget = {
     begin: (at, alternative) => {
       if (tool === "pan") return null;
@@ -25,8 +28,16 @@ beforeEach(() => {
       };
     },
     toCanvas: (sx, sy) => [sx, sy],
-    panBy: (dx, dy) => log.push(["pan", dx, dy]),
+    dragBy: (dx, dy) => log.push(["pan", dx, dy]),
+    letGo: () => {
+      flicks++;
+    },
+    hold: () => {
+      holds++;
+    },
     zoomAt: (sx, sy, factor) => log.push(["zoom", sx, sy, Number(factor.toFixed(3))]),
+    zoomTowards: (sx, sy, factor) => log.push(["ease", sx, sy, Number(factor.toFixed(3))]),
+    glideBy: (dx, dy) => log.push(["glide", dx, dy]),
     hover: () => {},
     requestFrame: () => {},
   };
@@ -95,13 +106,77 @@ describe("mouse", () => {
     expect(log).toEqual([["begin", 1, 2, true]]);
   });
 
-  test("the wheel zooms about the pointer", () => {
-    const event = new WheelEvent("wheel", { deltaY: -100, cancelable: true });
-    // happy-dom's wheel event is no mouse event.
-    Object.defineProperties(event, { clientX: { value: 7 }, clientY: { value: 8 } });
-    element.dispatchEvent(event);
-    expect(log).toEqual([["zoom", 7, 8, 1.246]]);
-    expect(event.defaultPrevented).toBe(true);
+  test("letting go of the view lets it go on, any press holds it", () => {
+    tool = "pan";
+    fire("down", 10, 10);
+    fire("move", 25, 10);
+    expect([holds, flicks]).toEqual([1, 0]);
+    fire("up", 25, 10);
+    expect([holds, flicks]).toEqual([1, 1]);
+    tool = "paint";
+    fire("down", 10, 10);
+    fire("up", 10, 10);
+    expect([holds, flicks]).toEqual([2, 1]);
+  });
+
+  test("a double click of the move tool zooms in, of no other", () => {
+    for (const chosen of ["paint", "pan"] as const) {
+      tool = chosen;
+      for (let i = 0; i < 2; i++) {
+        fire("down", 30, 40);
+        fire("up", 30, 40);
+      }
+    }
+    expect(log.filter(([what]) => what === "ease")).toEqual([["ease", 30, 40, 2]]);
+  });
+
+  describe("wheel", () => {
+    interface Turn {
+      readonly deltaX?: number;
+      readonly deltaY?: number;
+      readonly shiftKey?: boolean;
+      readonly ctrlKey?: boolean;
+    }
+
+    function turn(how: Turn): WheelEvent {
+      const event = new WheelEvent("wheel", { cancelable: true });
+      // happy-dom's wheel event is no mouse event.
+      const all = { deltaX: 0, deltaY: 0, shiftKey: false, ctrlKey: false, clientX: 7, clientY: 8 };
+      for (const [key, value] of Object.entries({ ...all, ...how })) {
+        Object.defineProperty(event, key, { value });
+      }
+      element.dispatchEvent(event);
+      return event;
+    }
+
+    test("a wheel's step zooms softly about the pointer, a trackpad's at once", () => {
+      expect(turn({ deltaY: -100 }).defaultPrevented).toBe(true);
+      turn({ deltaY: -10 });
+      expect(log).toEqual([
+        ["ease", 7, 8, 1.246],
+        ["zoom", 7, 8, 1.022],
+      ]);
+    });
+
+    test("with Ctrl a wheel zooms finely; a pinch on a trackpad comes so too and is small", () => {
+      turn({ deltaY: -100, ctrlKey: true });
+      turn({ deltaY: -5, ctrlKey: true });
+      expect(log).toEqual([
+        ["ease", 7, 8, 1.057],
+        ["zoom", 7, 8, 1.045],
+      ]);
+    });
+
+    test("with Shift it moves the view sideways, as a wheel that turns sideways does", () => {
+      turn({ deltaY: 100, shiftKey: true });
+      turn({ deltaX: 120, shiftKey: true });
+      turn({ deltaX: -5 });
+      expect(log).toEqual([
+        ["glide", -100, 0],
+        ["glide", -120, 0],
+        ["pan", 5, 0],
+      ]);
+    });
   });
 
   test("a lost pointer cancels", () => {
@@ -167,5 +242,24 @@ describe("touch", () => {
     vi.advanceTimersByTime(150);
     fire("down", 200, 100, touch(2));
     expect(log).toEqual([["begin", 100, 100, false], ["move"], ["cancel"]]);
+  });
+
+  test("a double tap of the move tool zooms in", () => {
+    tool = "pan";
+    for (let i = 0; i < 2; i++) {
+      fire("down", 30, 40, touch(1));
+      fire("up", 30, 40, touch(1));
+    }
+    expect(log.at(-1)).toEqual(["ease", 30, 40, 2]);
+  });
+
+  test.each(["paint", "pan"] as const)("two fingers that tap zoom out: %s", (chosen) => {
+    tool = chosen;
+    fire("down", 100, 100, touch(1));
+    fire("down", 200, 140, touch(2));
+    fire("up", 200, 140, touch(2));
+    fire("up", 100, 100, touch(1));
+    expect(log).toEqual([["ease", 150, 120, 0.5]]);
+    expect(flicks).toBe(0);
   });
 });

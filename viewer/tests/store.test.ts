@@ -154,6 +154,20 @@ describe("content", () => {
     expect(store.pixel(64, 3)).toBeNull();
   });
 
+  test("a pixel is drawn where it is, and nowhere off the canvas", () => {
+    const changes: unknown[] = [];
+    store.look(view(0, 14, 3, 15), SIZE);
+    store.put(blank(1, 15, 1));
+    store.onChange = (tile, changed) => changes.push([tile.tx, tile.ty, changed]);
+    const red = { type: "Pixel", r: 9, g: 8, b: 7 } as const;
+    store.draw({ ...red, x: 66, y: 999 }, SIZE);
+    store.draw({ ...red, x: 66, y: 1000 }, SIZE);
+    store.draw({ ...red, x: 0, y: 999 }, SIZE);
+    expect(changes).toEqual([[1, 15, { x0: 2, y0: 39, x1: 2, y1: 39 }]]);
+    expect(store.pixel(66, 999)).toBe(packColour(9, 8, 7));
+    expect(store.pixel(66, 1000)).toBe(packColour(255, 255, 255));
+  });
+
   test("zoomed out, a pixel is shown by the overview's", () => {
     const rgb = new Uint8Array(64 * 64 * 3);
     rgb.set([4, 5, 6], (1 * 64 + 2) * 3);
@@ -180,6 +194,19 @@ test("keeps the tiles used last of those outside the view", () => {
   expect(store.get(0, 3, 0)).toBeUndefined();
   expect(store.get(0, 4, 0)).toBeDefined();
   expect(store.get(0, 8, 0)).toBeDefined();
+});
+
+test("zooming out and in again, what is held of both levels is known", () => {
+  store = new TileStore(64);
+  const near = view(2, 2, 3, 3);
+  const far = view(0, 0, 1, 1, 2);
+  store.look(near, SIZE);
+  for (const tx of [2, 3]) for (const ty of [2, 3]) store.put(blank(tx, ty, 7));
+  store.clock(1, 9);
+  expect(store.look(far, SIZE).known).toEqual([]);
+  for (const tx of [0, 1]) for (const ty of [0, 1]) store.put(blank(tx, ty, 8, 2));
+  expect(store.look(near, SIZE).known.map(([, , seq]) => seq)).toEqual([9, 9, 9, 9]);
+  expect(store.look(far, SIZE).known.map(([, , seq]) => seq)).toEqual([8, 8, 8, 8]);
 });
 
 test("is loaded with its CLOCK and each of its tiles", () => {

@@ -1,8 +1,23 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { nameOf } from "../src/colour";
-import { duration, LANGUAGES, type Language, number, refusal, speak, texts } from "../src/texts";
+import {
+  chooseLanguage,
+  duration,
+  LANGUAGES,
+  type Language,
+  language,
+  number,
+  preferredLanguage,
+  refusal,
+  resetLanguage,
+  speak,
+  texts,
+} from "../src/texts";
 import { RejectCode } from "../src/wire.gen";
 
+const SOURCES = join(import.meta.dirname, "../src");
 const ALL = Object.keys(LANGUAGES) as Language[];
 
 afterEach(() => speak("en"));
@@ -38,8 +53,8 @@ test("what is shown follows the language", async () => {
 });
 
 test.each([
-  [1, "a second"],
-  [1000, "a second"],
+  [1, "1 second"],
+  [1000, "1 second"],
   [1001, "2 seconds"],
   [89_000, "89 seconds"],
   [90_000, "2 minutes"],
@@ -47,4 +62,41 @@ test.each([
   [5_400_000, "2 hours"],
 ])("%i ms is %s", (milliseconds, text) => {
   expect(duration(milliseconds)).toBe(text);
+});
+
+const sources = (folder: string) =>
+  readdirSync(join(SOURCES, folder))
+    .filter((name) => /\.tsx?$/.test(name))
+    .map((name) => [name, readFileSync(join(SOURCES, folder, name), "utf8")] as const);
+
+test.each(sources("ui"))("%s says nothing of its own", (_, source) => {
+  const words = source.match(/>\s*[A-Za-z]{2,}[^<>{}=;()]*<\//g) ?? [];
+  const attributes =
+    source.match(/\b(?:aria-label|title|placeholder|label)="[^"]*[A-Za-z]{2}[^"]*"/g) ?? [];
+  expect([...words, ...attributes]).toEqual([]);
+});
+
+test("no message is given in any language but the chosen one", () => {
+  const spoken = ["", "ui", "tools", "layers"].flatMap(sources);
+  const said = /(?:toast\(|announcement\.value = )["`]([^"`]*)["`]/g;
+  const own = spoken.filter(([, source]) =>
+    [...source.matchAll(said)].some(([, text]) =>
+      /[A-Za-z]/.test(text.replace(/\$\{[^}]*\}/g, "")),
+    ),
+  );
+  expect(own.map(([name]) => name)).toEqual([]);
+});
+
+test("the page is written in the language's direction", async () => {
+  document.documentElement.dir = "rtl";
+  await speak("de");
+  expect(document.documentElement.dir).toBe("ltr");
+});
+
+test("the language that was chosen is kept, and forgotten on demand", async () => {
+  await chooseLanguage("de");
+  expect(preferredLanguage()).toBe("de");
+  await resetLanguage();
+  expect(localStorage.getItem("tilecast.language")).toBeNull();
+  expect(language.value).toBe("en");
 });

@@ -1,6 +1,8 @@
 /** Starts a gesture of a tool. */
 import { Eyedropper } from "./eyedropper";
+import { Fill } from "./fill";
 import { Freehand } from "./freehand";
+import { Select } from "./select";
 import { line, rectangle, ShapeGesture } from "./shape";
 import type { CanvasPoint, Gesture, ToolContext, ToolId } from "./tools";
 
@@ -22,5 +24,9 @@ export function begin(id: ToolId, context: ToolContext, start: CanvasPoint): Ges
       return new ShapeGesture(context, rectangle, 1, start);
     case "eyedropper":
       return new Eyedropper(context, start);
+    case "fill":
+      return new Fill(context, start);
+    case "select":
+      return new Select(context, start);
   }
 }

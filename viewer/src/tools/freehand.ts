@@ -1,6 +1,12 @@
-/** Pencil, brush and eraser: a stroke that goes out in pieces while it is drawn. */
+/**
+ * Pencil, brush and eraser: a stroke that goes out in pieces while it is drawn.
+ *
+ * With Shift it is straight: from the last stroke's end to where it begins, and from where Shift
+ * was pressed to where it is let go.
+ */
 import type { Colour } from "../canvas-info";
 import { clipSegment } from "../geometry";
+import type { Stroke } from "../wire.gen";
 import { isOnCanvas, type PixelPoint, pixelAt } from "./pixels";
 import type { CanvasPoint, Gesture, ToolContext } from "./tools";
 
@@ -12,6 +18,10 @@ export class Freehand implements Gesture {
   /** The pixels of the next piece; after the first piece it starts with the last one's end. */
   private points: PixelPoint[] = [];
   private fresh = false;
+  /** Where the straight line that is being pulled out would end; null: none is. */
+  private held: CanvasPoint | null = null;
+  /** A piece couldn't be drawn: the rest would hang in the air. */
+  private broken = false;
 
   constructor(
     private readonly context: ToolContext,
@@ -20,10 +30,22 @@ export class Freehand implements Gesture {
     start: CanvasPoint,
   ) {
     this.last = start;
-    if (isOnCanvas(start, context.canvas)) this.add(pixelAt(start, size, context.canvas));
+    if (!isOnCanvas(start, context.canvas)) return;
+    if (context.straight() && context.lastEnd) this.add(context.lastEnd);
+    this.add(pixelAt(start, size, context.canvas));
   }
 
   move(points: readonly CanvasPoint[]): void {
+    if (this.broken) return;
+    const point = points.at(-1);
+    if (point === undefined) return;
+    if (this.context.straight()) {
+      this.frame();
+      this.held = point;
+      this.showHeld();
+      return;
+    }
+    this.release();
     for (const point of points) this.moveTo(point);
   }
 
@@ -36,7 +58,7 @@ export class Freehand implements Gesture {
     this.last = point;
     if (inside === null) return;
     if (!wasInside) {
-      this.frame();
+      this.send();
       this.points = [];
       this.add(pixelAt([inside[0], inside[1]], this.size, canvas));
     }
@@ -48,26 +70,56 @@ export class Freehand implements Gesture {
     if (last && last[0] === pixel[0] && last[1] === pixel[1]) return;
     this.points.push(pixel);
     this.fresh = true;
-    if (this.points.length >= POINTS_PER_PIECE) this.frame();
+    if (this.points.length >= POINTS_PER_PIECE) this.send();
   }
 
   frame(): void {
-    if (!this.fresh) return;
+    if (this.held && !this.context.straight()) this.release();
+    this.send();
+  }
+
+  private send(): void {
+    if (!this.fresh || this.broken) return;
     this.fresh = false;
     const { points, size } = this;
     const [r, g, b] = this.colour;
     if (size === 1 && points.length === 1) {
       const [[x, y]] = points;
-      this.context.draw({ type: "Pixel", x, y, r, g, b });
-    } else this.context.draw({ type: "Stroke", size, r, g, b, points });
+      this.broken = !this.context.draw({ type: "Pixel", x, y, r, g, b });
+    } else this.broken = !this.context.draw(this.stroke(points));
     this.points = points.slice(-1);
   }
 
+  private stroke(points: readonly PixelPoint[]): Stroke {
+    const [r, g, b] = this.colour;
+    return { type: "Stroke", size: this.size, r, g, b, points };
+  }
+
+  private showHeld(): void {
+    const from = this.points.at(-1);
+    if (this.held === null || from === undefined) return;
+    this.context.preview(this.stroke([from, pixelAt(this.held, this.size, this.context.canvas)]));
+  }
+
+  /** Draws the straight line as far as it was pulled. */
+  private release(): void {
+    const { held } = this;
+    if (held === null) return;
+    this.held = null;
+    this.context.preview(null);
+    this.moveTo(held);
+  }
+
   end(): void {
-    this.frame();
+    this.release();
+    this.send();
+    const end = this.points.at(-1);
+    if (end) this.context.ended(end);
   }
 
   cancel(): void {
     this.fresh = false;
+    if (this.held) this.context.preview(null);
+    this.held = null;
   }
 }

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { pixelsLeft, plannedCost } from "../allowance";
 import type { Budget } from "../client";
 import { duration, number, texts } from "../texts";
 
@@ -6,7 +7,10 @@ const SHORT: Intl.NumberFormatOptions = { notation: "compact", maximumFractionDi
 /** From here on nobody counts single pixels. */
 const SHORT_FROM = 100_000;
 
-/** How many pixels may be painted now. `full`: of how many, 0 if unknown. */
+/**
+ * How many pixels may be painted now, and how many what is being prepared would take. `full`: of
+ * how many, 0 if unknown.
+ */
 export function BudgetMeter({ budget, full }: { readonly budget: Budget; readonly full: number }) {
   const [now, setNow] = useState(() => performance.now());
   useEffect(() => {
@@ -15,18 +19,21 @@ export function BudgetMeter({ budget, full }: { readonly budget: Budget; readonl
     return () => clearInterval(timer);
   }, []);
   const most = Math.max(full, budget.pixels, 1);
-  const share = budget.refillMs === 0 ? 1 : Math.min((now - budget.at) / budget.refillMs, 1);
-  const left = Math.floor(budget.pixels + (most - budget.pixels) * Math.max(share, 0));
+  const left = pixelsLeft(budget, full, now);
   const wait = budget.refillMs - (now - budget.at);
   const { budget: said } = texts.value;
   const text = wait > 0 ? said.fullIn(duration(wait)) : said.full;
+  const planned = plannedCost.value;
+  const shown = (pixels: number) => number(pixels, pixels < SHORT_FROM ? undefined : SHORT);
   return (
     <div class="budget" title={said.left(number(left), text)}>
       <meter min={0} max={most} value={left} low={most * 0.15} aria-label={said.label}>
         {left}
       </meter>
-      <span class="budget-count">
-        {said.short(number(left, left < SHORT_FROM ? undefined : SHORT))}
+      <span
+        class={`budget-count ${planned === null ? "" : planned > left ? "is-over" : "is-planned"}`}
+      >
+        {planned === null ? said.short(shown(left)) : said.planned(shown(planned), shown(left))}
       </span>
     </div>
   );

@@ -1,11 +1,23 @@
-import { Square, SquareDashed } from "lucide-preact";
+import {
+  Check,
+  ClipboardPaste,
+  Copy,
+  ImagePlus,
+  Scissors,
+  Square,
+  SquareDashed,
+  Trash2,
+  X,
+} from "lucide-preact";
 import { SIZE_MAX } from "../raster";
 import { brushSize, filled, lineWidth, tool } from "../state";
 import { texts } from "../texts";
+import type { Viewer } from "../viewer";
+import { CommandButton } from "./command-button";
 import { IconButton } from "./icon-button";
 
-/** What can be set for the tool in use. */
-export function Options() {
+/** What can be set for the tool in use, and done with it. */
+export function Options({ viewer }: { readonly viewer: Viewer }) {
   const said = texts.value.options;
   switch (tool.value) {
     case "brush":
@@ -53,9 +65,46 @@ export function Options() {
           )}
         </div>
       );
+    case "select":
+      return <SelectionActions viewer={viewer} />;
     default:
       return null;
   }
+}
+
+function SelectionActions({ viewer }: { readonly viewer: Viewer }) {
+  const { selection } = viewer.painting;
+  const said = texts.value.selection;
+  // The buttons go with what floats: the focus must not go with them.
+  const leave = (how: () => boolean) => {
+    how();
+    viewer.focus();
+  };
+  if (selection.floating.value) {
+    return (
+      <div class="options">
+        <button type="button" class="primary" onClick={() => leave(() => selection.drop())}>
+          <Check size={18} strokeWidth={2.2} aria-hidden="true" />
+          {said.place}
+        </button>
+        <IconButton icon={X} label={said.discard} onPress={() => leave(() => selection.giveUp())} />
+        <CommandButton id="copy" icon={Copy} />
+      </div>
+    );
+  }
+  return (
+    <div class="options">
+      {selection.area.value && (
+        <>
+          <CommandButton id="copy" icon={Copy} />
+          <CommandButton id="cut" icon={Scissors} />
+          <CommandButton id="clear" icon={Trash2} />
+        </>
+      )}
+      <CommandButton id="paste" icon={ClipboardPaste} />
+      <CommandButton id="insertImage" icon={ImagePlus} />
+    </div>
+  );
 }
 
 interface SliderProps {

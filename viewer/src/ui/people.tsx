@@ -1,11 +1,13 @@
 import { Users } from "lucide-preact";
 import { useState } from "preact/hooks";
 import type { Colour } from "../canvas-info";
-import { isLight, parseHex, toHex } from "../colour";
+import { parseHex, toHex } from "../colour";
+import { type CommandId, commands, shownKey } from "../commands";
 import type { Person } from "../peers";
-import { chooseName, name, ownColour, panelOpen, togglePanel } from "../state";
+import { chooseName, name, ownColour, panelOpen, showsCursor, togglePanel } from "../state";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";
+import { Face } from "./face";
 import { IconButton } from "./icon-button";
 import { Popover } from "./popover";
 
@@ -23,6 +25,7 @@ export function PeopleButton({ viewer }: { readonly viewer: Viewer }) {
     <IconButton
       icon={Users}
       label={count === 1 ? said.alone : said.count(count)}
+      shortcut={shownKey("Shift+p")}
       expanded={open}
       class="people-button"
       onPress={() => togglePanel("people")}
@@ -38,22 +41,12 @@ export function PeopleButton({ viewer }: { readonly viewer: Viewer }) {
   );
 }
 
-function Face({ name, colour }: { readonly name: string; readonly colour: Colour }) {
-  const first = [...name.trim()][0]?.toUpperCase() ?? "";
-  return (
-    <span
-      class={`face ${isLight(colour) ? "is-light" : ""}`}
-      style={{ backgroundColor: toHex(colour) }}
-    >
-      {first}
-    </span>
-  );
-}
-
-/** Who is looking at the same part of the canvas, and one's own name. */
+/** Who is looking at the same part of the canvas, one's own name, and what happens here. */
 export function PeoplePanel({ viewer }: { readonly viewer: Viewer }) {
   const people = viewer.client.peers.people.value;
   const said = texts.value.people;
+  const named = people.filter((person) => person.name !== "");
+  const guests = people.length - named.length;
   return (
     <Popover
       label={said.label}
@@ -68,30 +61,96 @@ export function PeoplePanel({ viewer }: { readonly viewer: Viewer }) {
         <p class="muted">{said.nobody}</p>
       ) : (
         <ul class="people-list">
-          {people.map((person) => (
+          {named.map((person) => (
             <li key={person.client}>
               <PersonButton person={person} viewer={viewer} />
+              <FollowButton person={person} viewer={viewer} />
             </li>
           ))}
+          {guests > 0 && <li class="guests">{said.guests(guests)}</li>}
         </ul>
       )}
+      {guests > 0 && <p class="muted">{said.noFollowing}</p>}
+      <h2>{said.happening}</h2>
+      <div class="happening">
+        <CommandSwitch viewer={viewer} id="heat" on={viewer.together.heat.on.value} />
+        <CommandSwitch viewer={viewer} id="jump" />
+        <CommandSwitch viewer={viewer} id="whoPainted" />
+        <CommandSwitch viewer={viewer} id="cursor" on={showsCursor.value} />
+      </div>
     </Popover>
   );
 }
 
 function PersonButton({ person, viewer }: { readonly person: Person; readonly viewer: Viewer }) {
-  const shown = person.name || texts.value.common.guest;
   return (
     <button
       type="button"
-      title={texts.value.people.goTo(shown)}
+      title={texts.value.people.goTo(person.name)}
       onClick={() => {
         const pointer = viewer.client.peers.pointerOf(person.client);
         if (pointer) viewer.goto({ x: pointer.x, y: pointer.y, zoom: viewer.camera.zoom });
       }}
     >
       <Face {...person} />
-      {shown}
+      <span class="person-name">{person.name}</span>
+    </button>
+  );
+}
+
+function FollowButton({ person, viewer }: { readonly person: Person; readonly viewer: Viewer }) {
+  const { following } = viewer.together;
+  const said = texts.value.people;
+  const follows = following.whom.value?.client === person.client;
+  return (
+    <button
+      type="button"
+      class="follow"
+      aria-label={said.followWho(person.name)}
+      aria-pressed={follows}
+      onClick={() => {
+        if (follows) following.stop();
+        else {
+          following.follow(person);
+          leave(viewer);
+        }
+      }}
+    >
+      {said.follow}
+    </button>
+  );
+}
+
+/** Closes the panel, and the keys are the canvas's. */
+function leave(viewer: Viewer): void {
+  viewer.focus();
+  panelOpen.value = null;
+}
+
+interface CommandSwitchProps {
+  readonly viewer: Viewer;
+  readonly id: CommandId;
+  /** Where it switches something: whether that is on. */
+  readonly on?: boolean;
+}
+
+/** A command by its name, with its key. */
+function CommandSwitch({ viewer, id, on }: CommandSwitchProps) {
+  const command = commands.value.find((each) => each.id === id);
+  if (command === undefined) return null;
+  const [key] = command.keys;
+  return (
+    <button
+      type="button"
+      aria-pressed={on}
+      aria-keyshortcuts={key}
+      onClick={() => {
+        if (on === undefined) leave(viewer);
+        command.run();
+      }}
+    >
+      {texts.value.commands[id]}
+      <kbd>{shownKey(key)}</kbd>
     </button>
   );
 }

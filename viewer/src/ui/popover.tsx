@@ -17,12 +17,13 @@ export function Popover({ label, class: extra = "", children, onClose }: Props) 
   useLayoutEffect(() => {
     const opener = document.activeElement;
     const inside = panel.current;
-    inside?.focus({ preventScroll: true });
+    const first = inside?.querySelector<HTMLElement>("[data-first-focus]") ?? inside;
+    first?.focus({ preventScroll: true });
     const outside = (event: PointerEvent) => {
       const { target } = event;
       if (!(target instanceof Node) || inside?.contains(target)) return;
       // The button that opened it closes it by itself.
-      if (target instanceof Element && target.closest("[aria-expanded=true]")) return;
+      if (target instanceof Element && target.closest("[aria-expanded=true], .toast")) return;
       close.current();
     };
     document.addEventListener("pointerdown", outside, true);

@@ -1,7 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
+import { strokesOf } from "../outbox";
 import { closure, pause, texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { CloseCode } from "../wire.gen";
+import { Saving } from "./saving";
 import { Coordinates } from "./zoom";
 
 /** A short loss comes and goes unnoticed; so long, and it is worth a banner. */
@@ -9,12 +11,13 @@ const BANNER_DELAY_MS = 800;
 
 /** The canvas's title and whether it is live. */
 export function Status({ viewer }: { readonly viewer: Viewer }) {
-  const { state, info, trouble, unsaved } = viewer.client;
+  const { state, info, trouble, unsaved, queued } = viewer.client;
   const { name } = state.value;
   const size = info.value && `${info.value.width} × ${info.value.height}`;
   const held = name !== "live" || trouble.value !== "";
   const said = texts.value.status;
-  const saving = unsaved.value > 0 && held ? `, ${said.unsaved(unsaved.value)}` : "";
+  const count = queued.value || unsaved.value;
+  const saving = count > 0 && held ? `, ${said.unsaved(count)}` : "";
   return (
     <div class="panel status">
       <h1 class="title" title={size ?? undefined}>
@@ -24,6 +27,7 @@ export function Status({ viewer }: { readonly viewer: Viewer }) {
         {said[name]}
         {saving}
       </span>
+      <Saving unsaved={unsaved.value} />
       <Coordinates viewer={viewer} />
     </div>
   );
@@ -38,9 +42,11 @@ export function Banners({ viewer }: { readonly viewer: Viewer }) {
     <div class="banners">
       <ConnectionBanner viewer={viewer} />
       <TroubleBanner viewer={viewer} />
+      <CatchingUpBanner viewer={viewer} />
+      <RewoundBanner viewer={viewer} />
       {orphans.length > 0 && (
         <div class="panel banner" role="alert">
-          <p>{said.orphans(orphans.length)}</p>
+          <p>{said.orphans(strokesOf(orphans))}</p>
           <div class="banner-actions">
             <button type="button" class="primary" onClick={() => client.settleOrphans(true)}>
               {said.drawAgain}
@@ -66,24 +72,68 @@ function TroubleBanner({ viewer }: { readonly viewer: Viewer }) {
   );
 }
 
-function ConnectionBanner({ viewer }: { readonly viewer: Viewer }) {
-  const { connection, state, info } = viewer.client;
-  const { value } = state;
-  const said = texts.value.banners;
-  const live = value.name === "live";
+/** The line is back, and what was painted without it goes out as fast as the budget allows. */
+function CatchingUpBanner({ viewer }: { readonly viewer: Viewer }) {
+  const { queued, state } = viewer.client;
+  const waits = queued.value > 0 && state.value.name === "live";
+  const late = useLate(waits);
+  if (!waits || !late) return null;
+  return (
+    <div class="panel banner" role="status">
+      <p>{texts.value.banners.catchingUp(queued.value)}</p>
+    </div>
+  );
+}
+
+/** The server lost what it had not saved; stays until it was read. */
+function RewoundBanner({ viewer }: { readonly viewer: Viewer }) {
+  const { rewound } = viewer.client;
+  if (rewound.value === null) return null;
+  const { banners, common } = texts.value;
+  return (
+    <div class="panel banner" role="status">
+      <p>{banners.rewound(rewound.value)}</p>
+      <div class="banner-actions">
+        <button
+          type="button"
+          onClick={() => {
+            rewound.value = null;
+          }}
+        >
+          {common.dismiss}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** Whether something has been so for a while: what comes and goes is nothing to tell. */
+function useLate(so: boolean): boolean {
   const [late, setLate] = useState(false);
   useEffect(() => {
     setLate(false);
-    if (live) return undefined;
+    if (!so) return undefined;
     const timer = setTimeout(() => setLate(true), BANNER_DELAY_MS);
     return () => clearTimeout(timer);
-  }, [live]);
+  }, [so]);
+  return late;
+}
+
+function ConnectionBanner({ viewer }: { readonly viewer: Viewer }) {
+  const { connection, state, info, queued } = viewer.client;
+  const { value } = state;
+  const said = texts.value.banners;
+  const live = value.name === "live";
+  const late = useLate(!live);
   if (live) return null;
+  const waiting = queued.value > 0 ? said.waiting(queued.value) : "";
   if (value.name === "stopped") {
     const elsewhere = value.code === CloseCode.TAKEN_OVER;
     return (
       <div class="panel banner is-error" role="alert">
-        <p>{closure(value.code, value.reason)}</p>
+        <p>
+          {closure(value.code, value.reason)} {waiting}
+        </p>
         <div class="banner-actions">
           <button type="button" class="primary" onClick={() => connection.connect()}>
             {elsewhere ? said.goOnHere : said.connectAgain}
@@ -97,7 +147,8 @@ function ConnectionBanner({ viewer }: { readonly viewer: Viewer }) {
   return (
     <div class="panel banner" role="alert">
       <p>
-        {pause(value.name === "waiting" ? value.code : 0)} {viewer.mayPaint ? said.kept : ""}
+        {pause(value.name === "waiting" ? value.code : 0)}{" "}
+        {waiting || (viewer.mayPaint ? said.kept : "")}
       </p>
       <div class="banner-actions">
         {value.name === "waiting" ? (

@@ -13,12 +13,24 @@ export function ToastList() {
   return (
     <>
       <div class="toasts" role="log" aria-live="polite" aria-label={texts.value.common.messages}>
-        {toasts.value.map(({ id, tone, text }) => {
+        {toasts.value.map(({ id, tone, text, action }) => {
           const Icon = ICONS[tone];
           return (
             <div key={id} class={`panel toast is-${tone}`}>
               <Icon size={18} aria-hidden="true" />
               <span>{text}</span>
+              {action && (
+                <button
+                  type="button"
+                  class="toast-action"
+                  onClick={() => {
+                    dismiss(id);
+                    action.run();
+                  }}
+                >
+                  {action.label}
+                </button>
+              )}
               <button
                 type="button"
                 aria-label={texts.value.common.dismiss}
