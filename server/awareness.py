@@ -26,8 +26,11 @@ from tiles.subscriptions import Areas
 ANONYMOUS = PresenceSet(128, 128, 128, "")
 """What is told of a client that has said nothing about itself."""
 _TURN_MAX_S = 0.002
-_REVIEWS_S = 0.1
-"""Shortest time between two looks at who hears of whom, while viewports move."""
+_REVIEWS_S = 0.25
+"""Shortest time between two looks at who hears of whom, while viewports move and sessions leave.
+
+Where hundreds leave within a second each look is a write to everybody else.
+"""
 _REST = 12
 """A round is followed by a pause of so many times what it took."""
 _LONG_S = 0.005
@@ -70,6 +73,8 @@ class Awareness:
         self._introduced_at: dict[Session, float] = {}
         """When they were last told something of a session's own."""
         self._unreviewed: dict[Session, None] = {}
+        self._parted: dict[Session, None] = {}
+        """Who has a PRESENCE (gone) in its outbox: it goes out with the next look at the latest."""
         self._leaving: dict[tuple[Session, Session], float] = {}
         """Pairs that hear of each other and don't overlap, and until when."""
         self._followers: dict[int, set[Session]] = {}
@@ -146,6 +151,7 @@ class Awareness:
         self._introduced_at.pop(session, None)
         self._hearers.pop(session, None)
         self._unreviewed.pop(session, None)
+        self._parted.pop(session, None)
         self._roomy.drop(session.client)
         self._here.pop(session, None)
         gone = _encoded(session, PRESENCE_GONE)
@@ -165,6 +171,7 @@ class Awareness:
             or session in self._introduced_at
             or session in self._hearers
             or session in self._unreviewed
+            or session in self._parted
             or session.client in self._roomy
             or session in self._here
             or any(session in pair for pair in self._leaving)
@@ -216,7 +223,7 @@ class Awareness:
         rest_s = _REST * min(self._took, _LONG_S) + _LONG_REST * max(0.0, self._took - _LONG_S)
         self._next_round = max(self._began + self._interval_s, now + rest_s)
         self._scheduled = False
-        if self._moved or self._introduced or self._unreviewed or self._leaving:
+        if self._moved or self._introduced or self._unreviewed or self._parted or self._leaving:
             self._schedule()
 
     def _round(self, now: float) -> Iterator[None]:
@@ -226,6 +233,9 @@ class Awareness:
             unreviewed, self._unreviewed = self._unreviewed, {}
             while unreviewed:
                 self._review(unreviewed.popitem()[0], now)
+                yield
+            while self._parted:
+                self._parted.popitem()[0].wake()
                 yield
         while self._leaving:
             pair, due = next(iter(self._leaving.items()))
@@ -331,13 +341,14 @@ class Awareness:
     def _forget(self, hearer: Session, heard: Session, gone: bytes) -> None:
         """``hearer`` no longer hears of ``heard``; its place may go to another."""
         hearer.outbox.cursors.pop(heard.client, None)
-        self._tell(hearer, heard, gone)
+        hearer.outbox.presence[heard.client] = gone
+        self._parted[hearer] = None
         hearer.hears.discard(heard)
         heard.heard_by.discard(hearer)
         self._leaving.pop((hearer, heard), None)
         if len(hearer.hears) == self._max_cursors - 1:
-            self._unreviewed[hearer] = None  # in a crowd another takes the place at once
-            self._schedule()
+            self._unreviewed[hearer] = None  # in a crowd another takes the place soon
+        self._schedule()
 
     def _note_room(self, session: Session) -> None:
         """The session, if it has room for another, can be found by where it looks."""

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 _DAY_MS = 24 * 60 * 60 * 1000
 _FORGET_INTERVAL_S = 3600.0
 _TURN_S = 0.002
+_REST = 2
+"""A turn is followed by a pause of so many times what it took: hundreds may have to go at once."""
 
 
 class Sweeper:
@@ -69,8 +71,9 @@ class Sweeper:
             session = self._unseen.pop()
             if session.state is not State.CLOSED:
                 self._look_at_safely(session, now)
-            if self._service.time() - now > _TURN_S:
-                self._service.call_soon(self._go_on)
+            took_s = self._service.time() - now
+            if took_s > _TURN_S:
+                self._service.call_later(_REST * took_s, self._go_on)
                 return
         self._reception.sweep(now)
         self._service.call_later(self._interval_s, self._sweep)

@@ -1,5 +1,5 @@
 /** Where things are: the server's addresses for this page, and the permalink in its hash. */
-import type { Box } from "./geometry";
+import type { Box } from "./canvas/geometry";
 
 /** Which canvas the page shows: named by its path, or the server's default one. */
 export interface PageAddress {

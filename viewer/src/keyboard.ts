@@ -1,8 +1,9 @@
 /** Keys: tools, zoom, and a pixel cursor for painting without a pointer. */
 
+import { SIZE_MAX } from "./canvas/raster";
 import { addCommands, commandOf } from "./commands";
+import { TOOLS } from "./drawing/tools/tools";
 import { mode } from "./mode";
-import { SIZE_MAX } from "./raster";
 import {
   brushSize,
   chooseTool,
@@ -12,7 +13,6 @@ import {
   togglePanel,
   tool,
 } from "./state";
-import { TOOLS } from "./tools/tools";
 
 const PAN_STEP_PX = 80;
 const FAR = 10;

@@ -3,17 +3,17 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { defaultCanvas, isEmbedded, readPageAddress, socketUrl } from "./address";
 import { exposeAutomation } from "./automation";
-import { addDrawing } from "./drawing";
+import { addDrawing } from "./drawing/drawing";
 import { listenToKeys } from "./keyboard";
-import { addMagnifier } from "./magnifier";
+import { addWayfinding } from "./places/wayfinding";
 import { recallSession } from "./storage";
 import { startTemplates } from "./templates/start";
 import { preferredLanguage, speak, texts } from "./texts";
 import { followTheme } from "./theme";
-import { addTogetherCommands } from "./together";
+import { addTogetherCommands } from "./together/together";
 import { App } from "./ui/app";
+import { addMagnifier } from "./view/magnifier";
 import { Viewer } from "./viewer";
-import { addWayfinding } from "./wayfinding";
 
 const RETRY_MS = 2000;
 

@@ -1,6 +1,6 @@
 /** What goes on besides the tools, and is shown in a bar with the buttons that end it. */
 import { signal } from "@preact/signals";
-import type { CanvasPoint, Gesture } from "./tools/tools";
+import type { CanvasPoint, Gesture } from "./drawing/tools/tools";
 
 /** Takes pointer and keys from the tools until it is done: placing something, marking an area. */
 export interface Mode {

@@ -1,9 +1,9 @@
 /** What the person has chosen, and what the panels show: signals that any part may read. */
 import { computed, type Signal, signal } from "@preact/signals";
-import type { Colour } from "./canvas-info";
-import { parseHex, toHex } from "./colour";
+import type { Colour } from "./canvas/canvas-info";
+import { parseHex, toHex } from "./canvas/colour";
+import { TOOLS, type ToolId } from "./drawing/tools/tools";
 import { forget, recall, remember } from "./storage";
-import { TOOLS, type ToolId } from "./tools/tools";
 
 export type PanelId =
   | "people"

@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { forget, recall, remember } from "./storage";
 import { EN, type Texts } from "./texts/en";
-import { RejectCode } from "./wire.gen";
+import { RejectCode } from "./wire/wire.gen";
 
 /** The languages there are, each by its own name. */
 export const LANGUAGES = { en: "English", de: "Deutsch" } as const;

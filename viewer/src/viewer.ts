@@ -1,20 +1,14 @@
 /** Puts it together: the client's canvas, the camera, the screen, and what the person does. */
 import { canvasUrl, type Place, readPermalink } from "./address";
-import { Backdrop } from "./backdrop";
-import { Camera, type Insets } from "./camera";
-import { type CanvasInfo, type Colour, ROLE_MODERATOR } from "./canvas-info";
-import { Canvas2dRenderer } from "./canvas2d";
-import { Client } from "./client";
-import { toHex } from "./colour";
-import { frames } from "./frames";
+import { type CanvasInfo, type Colour, ROLE_MODERATOR } from "./canvas/canvas-info";
+import { Client } from "./canvas/client";
+import { toHex } from "./canvas/colour";
+import type { TileListener } from "./canvas/store";
+import { Painting } from "./drawing/painting";
+import { isOnCanvas, pixelAt } from "./drawing/tools/pixels";
+import type { CanvasPoint, Gesture } from "./drawing/tools/tools";
 import type { KeyTarget } from "./keyboard";
-import { Looking } from "./looking";
 import { guide, mode } from "./mode";
-import { Motion } from "./motion";
-import { Overlay } from "./overlay";
-import { Painting } from "./painting";
-import { PointerInput, type PointerTarget } from "./pointer-input";
-import type { Renderer } from "./renderer";
 import {
   brushSize,
   chooseColour,
@@ -30,13 +24,19 @@ import {
   zoom,
 } from "./state";
 import { rememberSession } from "./storage";
-import type { TileListener } from "./store";
 import { refusal, texts } from "./texts";
 import { toast } from "./toasts";
-import { Together } from "./together";
-import { isOnCanvas, pixelAt } from "./tools/pixels";
-import type { CanvasPoint, Gesture } from "./tools/tools";
-import { POINTER_PAINTING } from "./wire.gen";
+import { Together } from "./together/together";
+import { Backdrop } from "./view/backdrop";
+import { Camera, type Insets } from "./view/camera";
+import { Canvas2dRenderer } from "./view/canvas2d";
+import { frames } from "./view/frames";
+import { Looking } from "./view/looking";
+import { Motion } from "./view/motion";
+import { Overlay } from "./view/overlay";
+import { PointerInput, type PointerTarget } from "./view/pointer-input";
+import type { Renderer } from "./view/renderer";
+import { POINTER_PAINTING } from "./wire/wire.gen";
 
 /** The pixel cursor keeps so far from the screen's edge. */
 const CURSOR_MARGIN_PX = 40;

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Allowance, pixelsLeft, waitFor } from "../src/allowance";
-import { Client } from "../src/client";
-import { opaquePixels } from "../src/image-source";
-import { OVERDUE_MS, Overdue } from "../src/overdue";
-import { type Drawing, packColour } from "../src/raster";
+import { Allowance, pixelsLeft, waitFor } from "../src/canvas/allowance";
+import { Client } from "../src/canvas/client";
+import { OVERDUE_MS, Overdue } from "../src/canvas/overdue";
+import { type Drawing, packColour } from "../src/canvas/raster";
+import { opaquePixels } from "../src/drawing/image-source";
 import { toasts } from "../src/toasts";
-import { RejectCode } from "../src/wire.gen";
+import { RejectCode } from "../src/wire/wire.gen";
 import { FakeSurroundings, welcome } from "./fake-socket";
 
 describe("the budget by the clock", () => {

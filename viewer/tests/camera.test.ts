@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { permalink, readPageAddress, readPermalink, socketUrl } from "../src/address";
-import { Camera, ZOOM_MAX } from "../src/camera";
-import { boxArea, levelCount } from "../src/geometry";
+import { boxArea, levelCount } from "../src/canvas/geometry";
+import { Camera, ZOOM_MAX } from "../src/view/camera";
 
 let camera: Camera;
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Client } from "../src/client";
-import type { Drawing } from "../src/raster";
-import { RejectCode, type Tile, type Welcome } from "../src/wire.gen";
+import { Client } from "../src/canvas/client";
+import type { Drawing } from "../src/canvas/raster";
+import { RejectCode, type Tile, type Welcome } from "../src/wire/wire.gen";
 import { FakeSurroundings, sessionId, welcome } from "./fake-socket";
 
 const pixel = (x: number): Drawing => ({ type: "Pixel", x, y: 0, r: 9, g: 9, b: 9 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decode, encode, ProtocolError, type Sender } from "../src/codec";
+import { decode, encode, ProtocolError, type Sender } from "../src/wire/codec";
 import { bytes, load, message } from "./vectors";
 
 const { good, bad, unencodable } = load("codec");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { DEFAULT_PALETTE, isLight, nameOf, parseHex, toHex } from "../src/colour";
+import { DEFAULT_PALETTE, isLight, nameOf, parseHex, toHex } from "../src/canvas/colour";
 import { closure, duration, refusal } from "../src/texts";
-import { CloseCode, RejectCode } from "../src/wire.gen";
+import { CloseCode, RejectCode } from "../src/wire/wire.gen";
 
 test.each([
   ["#0a1b2c", [10, 27, 44]],

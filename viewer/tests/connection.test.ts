@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Connection, type ConnectionState, type Handlers, SILENCE_MAX_MS } from "../src/connection";
-import type { ServerMessage, Welcome } from "../src/wire.gen";
+import {
+  Connection,
+  type ConnectionState,
+  type Handlers,
+  SILENCE_MAX_MS,
+} from "../src/wire/connection";
+import type { ServerMessage, Welcome } from "../src/wire/wire.gen";
 import { FakeSurroundings, sessionId, welcome } from "./fake-socket";
 
 let around: FakeSurroundings;

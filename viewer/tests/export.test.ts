@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { isEmbedded } from "../src/address";
-import { embedSnippet, embedUrl, readFraming } from "../src/embed";
-import { fetchPicture, pictureName, pictureSize, scalesFor } from "../src/export";
+import { embedSnippet, embedUrl, readFraming } from "../src/places/embed";
+import { fetchPicture, pictureName, pictureSize, scalesFor } from "../src/places/export";
 
 const BOX = { x0: 10, y0: 20, x1: 109, y1: 69 };
 

@@ -1,7 +1,7 @@
 /** A WebSocket whose other end is the test. */
-import { decode, encode } from "../src/codec";
-import type { Surroundings } from "../src/connection";
-import type { ClientMessage, Message, ServerMessage, Welcome } from "../src/wire.gen";
+import { decode, encode } from "../src/wire/codec";
+import type { Surroundings } from "../src/wire/connection";
+import type { ClientMessage, Message, ServerMessage, Welcome } from "../src/wire/wire.gen";
 
 export class FakeSocket {
   binaryType = "blob";

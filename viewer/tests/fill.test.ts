@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { flood } from "../src/fill";
-import { costOfPatches, merged, patchesOf } from "../src/patches";
-import { cost, packColour, paint, patchPixels, type Surface } from "../src/raster";
+import { costOfPatches, merged, patchesOf } from "../src/canvas/patches";
+import { cost, packColour, paint, patchPixels, type Surface } from "../src/canvas/raster";
+import { flood } from "../src/drawing/fill";
 
 const A = packColour(1, 1, 1);
 const B = packColour(2, 2, 2);

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Client } from "../src/client";
-import { type DrawSurfaces, History, type Reversal } from "../src/history";
-import type { Entry } from "../src/outbox";
-import { patchesOf } from "../src/patches";
-import { type Drawing, packColour } from "../src/raster";
-import type { ServerMessage, Tile } from "../src/wire.gen";
+import { Client } from "../src/canvas/client";
+import type { Entry } from "../src/canvas/outbox";
+import { patchesOf } from "../src/canvas/patches";
+import { type Drawing, packColour } from "../src/canvas/raster";
+import { type DrawSurfaces, History, type Reversal } from "../src/drawing/history";
+import type { ServerMessage, Tile } from "../src/wire/wire.gen";
 import { FakeSurroundings, welcome } from "./fake-socket";
 
 const WHITE = packColour(255, 255, 255);

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Camera, ZOOM_MAX } from "../src/camera";
-import { Motion } from "../src/motion";
-import { Taps } from "../src/taps";
-import { Travel } from "../src/travel";
+import { Camera, ZOOM_MAX } from "../src/view/camera";
+import { Motion } from "../src/view/motion";
+import { Taps } from "../src/view/taps";
+import { Travel } from "../src/view/travel";
 
 const FRAME_MS = 1000 / 60;
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Entry, Outbox } from "../src/outbox";
-import type { Drawing } from "../src/raster";
+import { type Entry, Outbox } from "../src/canvas/outbox";
+import type { Drawing } from "../src/canvas/raster";
 
 const pixel = (x: number): Drawing => ({ type: "Pixel", x, y: 0, r: 0, g: 0, b: 0 });
 const xs = (entries: readonly Entry[]) =>

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
-import { Pacing } from "../src/pacing";
-import { NO_LIMIT } from "../src/wire.gen";
+import { Pacing } from "../src/canvas/pacing";
+import { NO_LIMIT } from "../src/wire/wire.gen";
 
 let now: number;
 let pacing: Pacing;

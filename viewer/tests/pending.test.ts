@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from "vitest";
-import { type Entry, Outbox } from "../src/outbox";
-import { PendingLayer } from "../src/pending";
-import { type Drawing, packColour } from "../src/raster";
-import { TileStore } from "../src/store";
-import type { Tile } from "../src/wire.gen";
+import { type Entry, Outbox } from "../src/canvas/outbox";
+import { PendingLayer } from "../src/canvas/pending";
+import { type Drawing, packColour } from "../src/canvas/raster";
+import { TileStore } from "../src/canvas/store";
+import type { Tile } from "../src/wire/wire.gen";
 
 const SIZE = { width: 1024, height: 1024 };
 const RED = packColour(255, 0, 0);

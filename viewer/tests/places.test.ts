@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { BOOKMARKS_MAX, Bookmarks } from "../src/places";
+import { BOOKMARKS_MAX, Bookmarks } from "../src/places/places";
 
 const KEY = "tilecast.places.main";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { PointerInput, type PointerTarget } from "../src/pointer-input";
-import type { CanvasPoint } from "../src/tools/tools";
+import type { CanvasPoint } from "../src/drawing/tools/tools";
+import { PointerInput, type PointerTarget } from "../src/view/pointer-input";
 
 let element: HTMLElement;
 let log: unknown[][];

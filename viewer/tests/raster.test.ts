@@ -1,6 +1,6 @@
 import { zlibSync } from "fflate";
 import { describe, expect, test } from "vitest";
-import { TILE } from "../src/geometry";
+import { TILE } from "../src/canvas/geometry";
 import {
   boundsOf,
   check,
@@ -9,8 +9,8 @@ import {
   packColour,
   paint,
   tilesTouched,
-} from "../src/raster";
-import type { Patch } from "../src/wire.gen";
+} from "../src/canvas/raster";
+import type { Patch } from "../src/wire/wire.gen";
 import { load, message, type Vector } from "./vectors";
 
 const { painted, rejected } = load("raster");

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Client } from "../src/client";
-import type { Box } from "../src/geometry";
-import { patchesOf } from "../src/patches";
-import { type Drawing, packColour, patchPixels } from "../src/raster";
-import { costOf, Selection } from "../src/selection";
+import { Client } from "../src/canvas/client";
+import type { Box } from "../src/canvas/geometry";
+import { patchesOf } from "../src/canvas/patches";
+import { type Drawing, packColour, patchPixels } from "../src/canvas/raster";
+import { costOf, Selection } from "../src/drawing/selection";
 import { toasts } from "../src/toasts";
-import type { ServerMessage } from "../src/wire.gen";
+import type { ServerMessage } from "../src/wire/wire.gen";
 import { FakeSurroundings, welcome } from "./fake-socket";
 
 const WHITE = packColour(255, 255, 255);

@@ -1,8 +1,8 @@
 import { zlibSync } from "fflate";
 import { beforeEach, describe, expect, test } from "vitest";
-import { packColour } from "../src/raster";
-import { INCOMPLETE, TileStore, type View } from "../src/store";
-import type { Tile } from "../src/wire.gen";
+import { packColour } from "../src/canvas/raster";
+import { INCOMPLETE, TileStore, type View } from "../src/canvas/store";
+import type { Tile } from "../src/wire/wire.gen";
 
 const SIZE = { width: 1024, height: 1000 };
 const view = (x0: number, y0: number, x1: number, y1: number, level = 0): View => ({

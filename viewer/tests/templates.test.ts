@@ -1,8 +1,8 @@
 import { zlibSync } from "fflate";
 import { beforeEach, describe, expect, test } from "vitest";
-import { nearestOf } from "../src/colour";
-import { packColour } from "../src/raster";
-import { TileStore } from "../src/store";
+import { nearestOf } from "../src/canvas/colour";
+import { packColour } from "../src/canvas/raster";
+import { TileStore } from "../src/canvas/store";
 import { capture } from "../src/templates/capture-mode";
 import { Comparison } from "../src/templates/comparison";
 import { enlarge, enlargementOf, reduce } from "../src/templates/enlargement";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { nameOf } from "../src/colour";
+import { nameOf } from "../src/canvas/colour";
 import {
   chooseLanguage,
   duration,
@@ -15,7 +15,7 @@ import {
   speak,
   texts,
 } from "../src/texts";
-import { RejectCode } from "../src/wire.gen";
+import { RejectCode } from "../src/wire/wire.gen";
 
 const SOURCES = join(import.meta.dirname, "../src");
 const ALL = Object.keys(LANGUAGES) as Language[];

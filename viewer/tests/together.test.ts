@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Heat, hottest } from "../src/activity";
-import { Camera } from "../src/camera";
-import { Client } from "../src/client";
-import { Flight } from "../src/flight";
-import { Following, placeOf } from "../src/following";
-import { Inspection } from "../src/inspect";
-import { colourAt } from "../src/layers/heat";
-import type { Person } from "../src/peers";
-import { ago } from "../src/relative-time";
+import { Client } from "../src/canvas/client";
+import type { Person } from "../src/canvas/peers";
 import { announcement, hovered, tool } from "../src/state";
 import { toasts } from "../src/toasts";
-import { PRESENCE_GONE, PRESENCE_HERE, type Presence, type Seen } from "../src/wire.gen";
+import { Heat, hottest } from "../src/together/activity";
+import { Flight } from "../src/together/flight";
+import { Following, placeOf } from "../src/together/following";
+import { Inspection } from "../src/together/inspect";
+import { ago } from "../src/together/relative-time";
+import { Camera } from "../src/view/camera";
+import { colourAt } from "../src/view/layers/heat";
+import { PRESENCE_GONE, PRESENCE_HERE, type Presence, type Seen } from "../src/wire/wire.gen";
 import { FakeSurroundings, welcome } from "./fake-socket";
 
 const SIZE = { width: 1024, height: 1024 };

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Box, contains } from "../src/geometry";
-import { check, type Drawing } from "../src/raster";
-import { begin } from "../src/tools/begin";
-import type { PixelPoint } from "../src/tools/pixels";
-import type { CanvasPoint, SelectionMoves, ToolContext } from "../src/tools/tools";
+import { type Box, contains } from "../src/canvas/geometry";
+import { check, type Drawing } from "../src/canvas/raster";
+import { begin } from "../src/drawing/tools/begin";
+import type { PixelPoint } from "../src/drawing/tools/pixels";
+import type { CanvasPoint, SelectionMoves, ToolContext } from "../src/drawing/tools/tools";
 
 const canvas = { width: 100, height: 80 };
 const LIMITS = { max_message_pixels: 1_048_576, max_message_tiles: 4096 };

@@ -1,7 +1,7 @@
 import { render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Client } from "../src/client";
+import { Client } from "../src/canvas/client";
 import { chooseTool, colour, panelOpen, tool } from "../src/state";
 import { texts } from "../src/texts";
 import { toasts } from "../src/toasts";
@@ -9,7 +9,7 @@ import { Palette } from "../src/ui/palette";
 import { Banners, Status } from "../src/ui/status";
 import { Toolbar } from "../src/ui/toolbar";
 import type { Viewer } from "../src/viewer";
-import type { Welcome } from "../src/wire.gen";
+import type { Welcome } from "../src/wire/wire.gen";
 import { FakeSurroundings, sessionId, welcome } from "./fake-socket";
 
 let root: HTMLElement;

@@ -1,7 +1,7 @@
 /** Reads the shared test vectors (`tests/vectors/README.md`), compact forms expanded. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Message } from "../src/wire.gen";
+import type { Message } from "../src/wire/wire.gen";
 
 type Json = unknown;
 export type Vector = Record<string, Json> & { readonly name: string };

@@ -15,8 +15,8 @@ import {
   TILE,
   tileKey,
   tilesOf,
-} from "../geometry";
-import { type HeldTile, INCOMPLETE, type TileStore } from "../store";
+} from "../canvas/geometry";
+import { type HeldTile, INCOMPLETE, type TileStore } from "../canvas/store";
 import type { TemplateImage } from "./template";
 
 export const UNSEEN = 0;

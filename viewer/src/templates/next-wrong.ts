@@ -1,8 +1,8 @@
 /** Leads from one pixel that isn't as the template has it to the next, with its colour in hand. */
-import { nameOf } from "../colour";
-import { COORDINATE_MAX } from "../geometry";
+import { nameOf } from "../canvas/colour";
+import { COORDINATE_MAX } from "../canvas/geometry";
+import { unpackColour } from "../canvas/raster";
 import { guide } from "../mode";
-import { unpackColour } from "../raster";
 import { announcement, chooseColour, chooseTool, hovered, panelOpen, tool } from "../state";
 import { number, texts } from "../texts";
 import { toast } from "../toasts";

@@ -1,9 +1,10 @@
 /** Puts a template where it belongs: by dragging, or with the arrow keys. */
+
+import type { CanvasPoint, Gesture } from "../drawing/tools/tools";
 import type { Mode } from "../mode";
 import { mode } from "../mode";
 import { announcement, panelOpen } from "../state";
 import { texts } from "../texts";
-import type { CanvasPoint, Gesture } from "../tools/tools";
 import type { Template } from "./template";
 import type { Templates } from "./templates";
 

@@ -8,9 +8,9 @@
  * where each byte is 0 for nothing or the number of a colour, from 1 up; little-endian.
  */
 import { zlibSync } from "fflate";
-import { COORDINATE_MAX } from "../geometry";
-import { inflateExactly } from "../inflate";
-import { packColour, unpackColour } from "../raster";
+import { COORDINATE_MAX } from "../canvas/geometry";
+import { packColour, unpackColour } from "../canvas/raster";
+import { inflateExactly } from "../wire/inflate";
 import { enlarge } from "./enlargement";
 import { ownAddress } from "./image";
 import {

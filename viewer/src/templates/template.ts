@@ -1,5 +1,5 @@
 /** A template: an image laid over the canvas to be painted after. */
-import type { Box, Size } from "../geometry";
+import type { Box, Size } from "../canvas/geometry";
 
 /** An image has no more pixels than this. */
 export const IMAGE_PIXELS_MAX = 4_000_000;

@@ -1,15 +1,15 @@
 /** The templates of one canvas: which there are, how they are shown, and how far they are painted. */
 import { effect, type Signal, signal } from "@preact/signals";
 import { permalink } from "../address";
-import { nearestOf, toHex } from "../colour";
-import type { Box } from "../geometry";
-import { TemplateLayer } from "../layers/template";
+import { nearestOf, toHex } from "../canvas/colour";
+import type { Box } from "../canvas/geometry";
+import type { HeldTile } from "../canvas/store";
 import { guide } from "../mode";
 import { panelOpen } from "../state";
 import { recall, remember } from "../storage";
-import type { HeldTile } from "../store";
 import { texts } from "../texts";
 import { toast } from "../toasts";
+import { TemplateLayer } from "../view/layers/template";
 import type { Viewer } from "../viewer";
 import { Comparison, type Progress } from "./comparison";
 import { TemplateDatabase } from "./database";

@@ -1,5 +1,5 @@
 /** The texts in German. */
-import { CloseCode, RejectCode } from "../wire.gen";
+import { CloseCode, RejectCode } from "../wire/wire.gen";
 import type { Texts } from "./en";
 
 const number = new Intl.NumberFormat("de").format;

@@ -1,5 +1,5 @@
 /** The texts in English; every other language has the same ones ({@link Texts}). */
-import { CloseCode, RejectCode } from "../wire.gen";
+import { CloseCode, RejectCode } from "../wire/wire.gen";
 
 const number = new Intl.NumberFormat("en").format;
 const strokes = (count: number) => (count === 1 ? "1 stroke" : `${number(count)} strokes`);

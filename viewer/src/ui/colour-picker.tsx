@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { parseHex, toHex } from "../colour";
+import { parseHex, toHex } from "../canvas/colour";
 import { chooseColour, colour, panelOpen, recentColours } from "../state";
 import { texts } from "../texts";
 import { Swatch } from "./palette";

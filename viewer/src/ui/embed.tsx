@@ -1,6 +1,6 @@
 import { SquareArrowOutUpRight } from "lucide-preact";
 import { render } from "preact";
-import { behaveEmbedded, embedHint, embedUrl } from "../embed";
+import { behaveEmbedded, embedHint, embedUrl } from "../places/embed";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { Banners } from "./status";

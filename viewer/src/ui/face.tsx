@@ -1,5 +1,5 @@
-import type { Colour } from "../canvas-info";
-import { isLight, toHex } from "../colour";
+import type { Colour } from "../canvas/canvas-info";
+import { isLight, toHex } from "../canvas/colour";
 
 /** A disc in somebody's colour with the first letter of the name. */
 export function Face({ name, colour }: { readonly name: string; readonly colour: Colour }) {

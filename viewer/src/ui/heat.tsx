@@ -1,8 +1,8 @@
 import { LocateFixed, X } from "lucide-preact";
-import { MINUTES } from "../activity";
 import { shownKey } from "../commands";
-import { SCALE } from "../layers/heat";
 import { texts } from "../texts";
+import { MINUTES } from "../together/activity";
+import { SCALE } from "../view/layers/heat";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";
 

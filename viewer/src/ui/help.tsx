@@ -1,6 +1,6 @@
 import { type CommandId, commands, shownKey } from "../commands";
+import { TOOLS } from "../drawing/tools/tools";
 import { texts } from "../texts";
-import { TOOLS } from "../tools/tools";
 
 /** Keys that belong to the canvas as such; all others are tools' and {@link commands}. */
 const KEYS = [

@@ -1,9 +1,9 @@
 import { Copy, X } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { nameOf, toHex } from "../colour";
-import { type Inspected, painterOf } from "../inspect";
+import { nameOf, toHex } from "../canvas/colour";
 import { language, texts } from "../texts";
 import { toast } from "../toasts";
+import { type Inspected, painterOf } from "../together/inspect";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";
 

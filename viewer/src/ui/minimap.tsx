@@ -1,5 +1,5 @@
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { Minimap } from "../minimap";
+import { Minimap } from "../places/minimap";
 import { showsMinimap } from "../state";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";

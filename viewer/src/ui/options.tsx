@@ -9,7 +9,7 @@ import {
   Trash2,
   X,
 } from "lucide-preact";
-import { SIZE_MAX } from "../raster";
+import { SIZE_MAX } from "../canvas/raster";
 import { brushSize, filled, lineWidth, tool } from "../state";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";

@@ -1,5 +1,5 @@
-import type { CanvasInfo, Colour } from "../canvas-info";
-import { DEFAULT_PALETTE, isLight, nameOf, toHex } from "../colour";
+import type { CanvasInfo, Colour } from "../canvas/canvas-info";
+import { DEFAULT_PALETTE, isLight, nameOf, toHex } from "../canvas/colour";
 import { announcement, chooseColour, colour, panelOpen, togglePanel } from "../state";
 import { texts } from "../texts";
 

@@ -1,9 +1,9 @@
 import { Users } from "lucide-preact";
 import { useState } from "preact/hooks";
-import type { Colour } from "../canvas-info";
-import { parseHex, toHex } from "../colour";
+import type { Colour } from "../canvas/canvas-info";
+import { parseHex, toHex } from "../canvas/colour";
+import type { Person } from "../canvas/peers";
 import { type CommandId, commands, shownKey } from "../commands";
-import type { Person } from "../peers";
 import { chooseName, name, ownColour, panelOpen, showsCursor, togglePanel } from "../state";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";

@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { Copy, Download, SquareDashed } from "lucide-preact";
 import { useState } from "preact/hooks";
+import { type Box, canvasBox, intersect } from "../canvas/geometry";
 import {
   canCopyPictures,
   copyPicture,
@@ -10,9 +11,8 @@ import {
   type Scale,
   saveFile,
   scalesFor,
-} from "../export";
-import { type Box, canvasBox, intersect } from "../geometry";
-import { Marking } from "../marking";
+} from "../places/export";
+import { Marking } from "../places/marking";
 import { panelOpen } from "../state";
 import { number, texts } from "../texts";
 import { toast } from "../toasts";

@@ -1,11 +1,11 @@
 import type { Signal } from "@preact/signals";
 import { BookmarkPlus, Check, Pencil, Trash2 } from "lucide-preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { type Bookmark, NAME_MAX } from "../places";
+import { type Bookmark, NAME_MAX } from "../places/places";
+import { bookmarkHere, bookmarksOf, goTo, show } from "../places/wayfinding";
 import { coarse, panelOpen, showsGrid, showsMinimap } from "../state";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";
-import { bookmarkHere, bookmarksOf, goTo, show } from "../wayfinding";
 import { IconButton } from "./icon-button";
 
 /** Where to go: by numbers or a link, by a bookmark. */

@@ -9,7 +9,7 @@ import {
   embedUrl,
   type Framing,
   fetchFraming,
-} from "../embed";
+} from "../places/embed";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";

@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
-import { strokesOf } from "../outbox";
+import { strokesOf } from "../canvas/outbox";
 import { closure, pause, texts } from "../texts";
 import type { Viewer } from "../viewer";
-import { CloseCode } from "../wire.gen";
+import { CloseCode } from "../wire/wire.gen";
 import { Saving } from "./saving";
 import { Coordinates } from "./zoom";
 

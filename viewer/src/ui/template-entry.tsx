@@ -9,7 +9,7 @@ import {
   Scan,
   Trash2,
 } from "lucide-preact";
-import { COORDINATE_MAX } from "../geometry";
+import { COORDINATE_MAX } from "../canvas/geometry";
 import { enlarge } from "../templates/enlargement";
 import { toPng } from "../templates/image";
 import { PlaceMode } from "../templates/place-mode";

@@ -13,10 +13,10 @@ import {
   Undo2,
 } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
+import { TOOLS, type ToolId, type ToolInfo } from "../drawing/tools/tools";
 import { announcement, chooseTool, tool } from "../state";
 import { texts } from "../texts";
 import { toast } from "../toasts";
-import { TOOLS, type ToolId, type ToolInfo } from "../tools/tools";
 import { CommandButton } from "./command-button";
 import { IconButton } from "./icon-button";
 

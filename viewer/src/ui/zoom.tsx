@@ -1,11 +1,11 @@
 import { Fullscreen, Link, Map as MapIcon, Maximize, Minimize, Minus, Plus } from "lucide-preact";
-import { nameOf } from "../colour";
-import { hasFullscreen, isFullscreen, toggleFullscreen } from "../fullscreen";
+import { nameOf } from "../canvas/colour";
 import { ZOOM_STEP } from "../keyboard";
+import { hasFullscreen, isFullscreen, toggleFullscreen } from "../places/fullscreen";
+import { copyLink, toggleMinimap } from "../places/wayfinding";
 import { hovered, showsMinimap, zoom } from "../state";
 import { number, texts } from "../texts";
 import type { Viewer } from "../viewer";
-import { copyLink, toggleMinimap } from "../wayfinding";
 import { IconButton } from "./icon-button";
 
 /** The zoom, and what shows a place again. */
