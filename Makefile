@@ -65,7 +65,15 @@ test-long: $(VENV)/.fuzz ## The long fault tests, hours; goes on where it was st
 bench: $(VENV)/.bench ## The benchmark, 25 minutes, into docs/benchmarks (ARGS="hot-screen" runs a row)
 	@$(PY) -m benchmarks $(ARGS)
 
+.PHONY: speed
+speed: $(VENV)/.dev browsers ## The viewer's frames at 10,000 pixels a second, held to their targets; on a quiet machine
+	@SPEED=1 $(PY) -m pytest -n0 -s -q tests/browser/test_speed.py $(ARGS)
+
 ## Changing
+
+.PHONY: pictures
+pictures: $(VENV)/.dev browsers ## Make README's pictures and the viewer's icons anew
+	@$(PY) -m scripts.viewer_icons && $(PY) -m scripts.viewer_picture && $(PY) -m scripts.viewer_film
 
 .PHONY: format
 format: $(VENV)/.dev ## Format the Python and mend what lint can mend

@@ -1,4 +1,4 @@
-"""Writes what comes from the message table: ``docs/protocol.md`` and ``viewer/src/wire.gen.ts``.
+"""Writes what comes from the message table: ``docs/protocol.md`` and ``viewer/src/wire/wire.gen.ts``.
 
 ``python -m protocol.generate`` writes them, ``--check`` fails if they differ from the table.
 """
@@ -14,7 +14,7 @@ from protocol.types import Blob, Field, Items, Layout, Scalar, Sender, Text
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "protocol.md"
-TYPESCRIPT = ROOT / "viewer" / "src" / "wire.gen.ts"
+TYPESCRIPT = ROOT / "viewer" / "src" / "wire" / "wire.gen.ts"
 
 _SIZES = {Scalar.U8: 1, Scalar.U16: 2, Scalar.U32: 4, Scalar.U64: 8, Scalar.ID: 16}
 _SENDERS = {Sender.CLIENT: "client", Sender.SERVER: "server", Sender.BOTH: "both"}
@@ -41,7 +41,7 @@ def document() -> str:
 
 
 def typescript() -> str:
-    """``viewer/src/wire.gen.ts``: constants, message types and the layouts that its codec reads."""
+    """``viewer/src/wire/wire.gen.ts``: constants, message types and the layouts that its codec reads."""
     return "\n".join(_typescript_lines()) + "\n"
 
 

@@ -1,9 +1,7 @@
 """How fast the viewer is: frames while 10,000 pixels a second arrive, and the first view.
 
 On a machine that does other things too, the figures are held to what no viewer that works can
-miss. With ``SPEED=1`` in the environment they are held to their targets, and ``-s`` shows them:
-
-    SPEED=1 python -m pytest -n0 -s tests/browser/test_speed.py
+miss. ``make speed`` holds them to their targets (``SPEED=1`` in the environment) and shows them.
 """
 
 import json
@@ -37,9 +35,11 @@ TOGETHER: Final = 20
 """Pixels in a painter's frame: who paints takes little of the two cores from who looks on."""
 WINDOW_MS: Final = 5000
 STRICT: Final = os.environ.get("SPEED") == "1"
-WORK_P95_MS: Final = 8 if STRICT else 80
+WORK_P95_MS: Final = {"still": 8, "panning": 8, "zooming": 10}
+SLACK: Final = 1 if STRICT else 10
 GAP_P95_MS: Final = 20 if STRICT else 1000
 RATE_MIN: Final = (0.95 if STRICT else 0.1) * RATE
+SCRIPT_MAX_BYTES: Final = 80_000
 FIRST_VIEW_MS: Final = 1000 if STRICT else 10_000
 
 # Frames are counted by a loop of the test's own: it runs whatever the viewer does.
@@ -195,7 +195,7 @@ def test_frames_while_ten_thousand_pixels_a_second_come(
     )
     assert len(work) > len(gaps) / 2
     assert rate > RATE_MIN
-    assert percentile(work, 0.95) < WORK_P95_MS
+    assert percentile(work, 0.95) < SLACK * WORK_P95_MS[gesture]
     assert percentile(gaps, 0.95) <= GAP_P95_MS
 
 
@@ -204,3 +204,14 @@ def test_the_first_view_is_whole_at_once(page: Page) -> None:
     took_ms = page.evaluate("() => window.loadedAt")
     print(f"\nfirst view: {took_ms:.0f} ms")
     assert took_ms < FIRST_VIEW_MS
+
+
+def test_little_script_is_loaded_before_the_canvas_shows(page: Page) -> None:
+    """UI-9: compressed, as it comes over the line."""
+    size = page.evaluate(
+        """() => performance.getEntriesByType("resource")
+            .filter(({ name }) => new URL(name).pathname.endsWith(".js"))
+            .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)"""
+    )
+    print(f"\nscript: {size / 1000:.1f} kB")
+    assert 10_000 < size < SCRIPT_MAX_BYTES

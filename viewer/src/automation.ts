@@ -2,7 +2,7 @@
  * `window.tilecast`: what a script in the page may ask and do. Browser tests use it; README.md
  * describes it.
  */
-import { frames } from "./view/frames";
+import { frames } from "./frames";
 import type { Viewer } from "./viewer";
 
 export interface Automation {

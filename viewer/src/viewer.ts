@@ -7,6 +7,7 @@ import type { TileListener } from "./canvas/store";
 import { Painting } from "./drawing/painting";
 import { isOnCanvas, pixelAt } from "./drawing/tools/pixels";
 import type { CanvasPoint, Gesture } from "./drawing/tools/tools";
+import { frames } from "./frames";
 import type { KeyTarget } from "./keyboard";
 import { guide, mode } from "./mode";
 import {
@@ -30,7 +31,6 @@ import { Together } from "./together/together";
 import { Backdrop } from "./view/backdrop";
 import { Camera, type Insets } from "./view/camera";
 import { Canvas2dRenderer } from "./view/canvas2d";
-import { frames } from "./view/frames";
 import { Looking } from "./view/looking";
 import { Motion } from "./view/motion";
 import { Overlay } from "./view/overlay";

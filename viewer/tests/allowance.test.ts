@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Allowance, pixelsLeft, waitFor } from "../src/canvas/allowance";
 import { Client } from "../src/canvas/client";
-import { OVERDUE_MS, Overdue } from "../src/canvas/overdue";
 import { type Drawing, packColour } from "../src/canvas/raster";
+import { Allowance, pixelsLeft, waitFor } from "../src/drawing/allowance";
 import { opaquePixels } from "../src/drawing/image-source";
+import { OVERDUE_MS, Overdue } from "../src/drawing/overdue";
 import { toasts } from "../src/toasts";
 import { RejectCode } from "../src/wire/wire.gen";
 import { FakeSurroundings, welcome } from "./fake-socket";

@@ -60,6 +60,10 @@ export class FakeSurroundings implements Surroundings {
     return Date.now();
   }
 
+  frame(callback: () => void): void {
+    setTimeout(callback, 16);
+  }
+
   random(): number {
     return 1;
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Camera } from "../src/view/camera";
-import { gainAt, placeOf } from "../src/view/layers/magnifier";
+import { gainAt, placeOf } from "../src/view/magnifier-layer";
 
 const camera = new Camera();
 camera.resize({ width: 390, height: 844 }, 1);

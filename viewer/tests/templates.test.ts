@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { nearestOf } from "../src/canvas/colour";
 import { packColour } from "../src/canvas/raster";
 import { TileStore } from "../src/canvas/store";
-import { capture } from "../src/templates/capture-mode";
+import { capture } from "../src/templates/capture";
 import { Comparison } from "../src/templates/comparison";
 import { enlarge, enlargementOf, reduce } from "../src/templates/enlargement";
 import { ImageError, ownAddress, withoutAlpha } from "../src/templates/image";

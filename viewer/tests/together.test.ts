@@ -6,10 +6,10 @@ import { toasts } from "../src/toasts";
 import { Heat, hottest } from "../src/together/activity";
 import { Flight } from "../src/together/flight";
 import { Following, placeOf } from "../src/together/following";
+import { colourAt } from "../src/together/heat";
 import { Inspection } from "../src/together/inspect";
 import { ago } from "../src/together/relative-time";
 import { Camera } from "../src/view/camera";
-import { colourAt } from "../src/view/layers/heat";
 import { PRESENCE_GONE, PRESENCE_HERE, type Presence, type Seen } from "../src/wire/wire.gen";
 import { FakeSurroundings, welcome } from "./fake-socket";
 

@@ -1,8 +1,8 @@
 /** What may be painted now, and when more: the server's budget, carried on by the clock. */
 import { signal } from "@preact/signals";
+import type { Budget, Client } from "../canvas/client";
 import { duration, number, texts } from "../texts";
 import { toast } from "../toasts";
-import type { Budget, Client } from "./client";
 
 /** What the shape, fill or selection that is under way would cost, in pixels; null: none is. */
 export const plannedCost = signal<number | null>(null);

@@ -1,16 +1,16 @@
 /** Puts drawing's own commands, layers and ways in into a viewer: undo, selection, pictures. */
 import { effect } from "@preact/signals";
 import { type Box, boxArea, intersect } from "../canvas/geometry";
-import { Overdue } from "../canvas/overdue";
 import type { Surface } from "../canvas/raster";
 import { addCommands } from "../commands";
 import { chooseTool, panelOpen } from "../state";
 import { texts } from "../texts";
 import { toast } from "../toasts";
-import { OverdueLayer } from "../view/layers/overdue";
-import { SelectionLayer } from "../view/layers/selection";
 import type { Viewer } from "../viewer";
 import { listenToModifiers } from "./modifiers";
+import { Overdue } from "./overdue";
+import { OverdueLayer } from "./overdue-layer";
+import { SelectionLayer } from "./selection-layer";
 import type { PixelPoint } from "./tools/pixels";
 
 /** Nearer than this single pixels are shown, on any screen. */

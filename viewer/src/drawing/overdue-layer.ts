@@ -1,9 +1,9 @@
 /** A hatch over own drawing that is still not durable. */
-import { type Box, intersect } from "../../canvas/geometry";
-import type { Overdue } from "../../canvas/overdue";
-import { type Drawing, eachRun, patchPixels } from "../../canvas/raster";
-import type { Patch } from "../../wire/wire.gen";
-import type { Layer, LayerScene } from "./layer";
+import { type Box, intersect } from "../canvas/geometry";
+import { type Drawing, eachRun, patchPixels } from "../canvas/raster";
+import type { Layer, LayerScene } from "../view/layer";
+import type { Patch } from "../wire/wire.gen";
+import type { Overdue } from "./overdue";
 
 const PATTERN_PX = 8;
 /** Each run is a rectangle to clip with; more would be slow, and the latest show enough. */

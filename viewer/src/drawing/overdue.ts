@@ -1,8 +1,8 @@
 /** Own drawing that the server should have made durable by now. */
 import { effect, signal } from "@preact/signals";
-import type { Client } from "./client";
-import type { Entry } from "./outbox";
-import type { Drawing } from "./raster";
+import type { Client } from "../canvas/client";
+import type { Entry } from "../canvas/outbox";
+import type { Drawing } from "../canvas/raster";
 
 /** From then on it is shown that it is still on its way. */
 export const OVERDUE_MS = 2000;

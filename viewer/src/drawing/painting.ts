@@ -1,5 +1,5 @@
 /** The tools at work on the canvas: by pointer, and by the keyboard's pixel cursor. */
-import { Allowance, plannedCost } from "../canvas/allowance";
+
 import type { Colour } from "../canvas/canvas-info";
 import type { Client } from "../canvas/client";
 import { nameOf, toHex } from "../canvas/colour";
@@ -27,6 +27,7 @@ import { number, refusal, texts } from "../texts";
 import { toast } from "../toasts";
 import type { BrushOutline } from "../view/overlay";
 import type { Patch } from "../wire/wire.gen";
+import { Allowance, plannedCost } from "./allowance";
 import { flood } from "./fill";
 import { History, type Redrawn, type Step } from "./history";
 import { shiftHeld } from "./modifiers";

@@ -1,11 +1,11 @@
 /** The selection: what floats, the hole that it leaves, and a dashed frame. */
-import type { Colour } from "../../canvas/canvas-info";
-import { type Box, intersect } from "../../canvas/geometry";
-import type { Surface } from "../../canvas/raster";
-import { boxOf } from "../../canvas/snapshot";
-import type { Selection } from "../../drawing/selection";
-import type { Placement } from "../placement";
-import type { Layer, LayerScene } from "./layer";
+import type { Colour } from "../canvas/canvas-info";
+import { type Box, intersect } from "../canvas/geometry";
+import type { Surface } from "../canvas/raster";
+import { boxOf } from "../canvas/snapshot";
+import type { Layer, LayerScene } from "../view/layer";
+import type { Placement } from "../view/placement";
+import type { Selection } from "./selection";
 
 const DASH_PX = 4;
 

@@ -1,13 +1,23 @@
 /** Marks a rectangle of the canvas: it is dragged, or two corners are set with the keys. */
 import type { Box } from "../canvas/geometry";
+import { drawFrame } from "../drawing/selection-layer";
 import { type PixelPoint, pixelAt } from "../drawing/tools/pixels";
 import type { CanvasPoint, Gesture } from "../drawing/tools/tools";
 import { type Mode, mode } from "../mode";
-import { announcement, hovered } from "../state";
+import { announcement, hovered, panelOpen } from "../state";
 import { texts } from "../texts";
-import type { Layer, LayerScene } from "../view/layers/layer";
-import { drawFrame } from "../view/layers/selection";
+import type { Layer, LayerScene } from "../view/layer";
 import type { Viewer } from "../viewer";
+
+/** What a rectangle is marked for. */
+export interface MarkingTask {
+  /** What to do. */
+  text(): string;
+  /** Takes the rectangle of pixels of the canvas; false: mark another one. */
+  marked(box: Box): boolean;
+  /** The person gave up. */
+  cancelled?(): void;
+}
 
 export class Marking implements Mode, Layer {
   readonly above = true;
@@ -16,20 +26,22 @@ export class Marking implements Mode, Layer {
 
   private constructor(
     private readonly viewer: Viewer,
-    private readonly ended: (marked: Box | null) => void,
+    private readonly task: MarkingTask,
   ) {}
 
-  /** Begins; `ended` gets the rectangle, or null if the person gave up. */
-  static start(viewer: Viewer, ended: (marked: Box | null) => void): void {
+  /** Begins; the panel that is open makes way for the canvas. */
+  static start(viewer: Viewer, task: MarkingTask): void {
     mode.value?.cancel();
-    const marking = new Marking(viewer, ended);
+    panelOpen.value = null;
+    const marking = new Marking(viewer, task);
     mode.value = marking;
+    announcement.value = task.text();
     viewer.overlay.layers.push(marking);
     viewer.focus();
   }
 
   text(): string {
-    return texts.value.share.marking;
+    return this.task.text();
   }
 
   begin(at: CanvasPoint): Gesture {
@@ -39,7 +51,7 @@ export class Marking implements Mode, Layer {
         this.to = this.pixel(points[points.length - 1]);
       },
       frame: () => {},
-      end: () => this.end(this.box),
+      end: () => this.finish(),
       cancel: () => {
         this.from = this.to = null;
       },
@@ -55,15 +67,16 @@ export class Marking implements Mode, Layer {
     if (cursor === null) return;
     if (this.from === null) {
       this.from = cursor;
-      announcement.value = texts.value.share.corner(...cursor);
+      announcement.value = texts.value.marking.corner(...cursor);
       return;
     }
     this.to = cursor;
-    this.end(this.box);
+    this.finish();
   }
 
   cancel(): void {
-    this.end(null);
+    this.end();
+    this.task.cancelled?.();
   }
 
   draw(context: CanvasRenderingContext2D, { place }: LayerScene): void {
@@ -89,15 +102,19 @@ export class Marking implements Mode, Layer {
     };
   }
 
-  private end(marked: Box | null): void {
-    mode.value = null;
+  private finish(): void {
+    const { box } = this;
+    this.from = this.to = null;
+    this.viewer.requestFrame();
+    if (box === null || !this.task.marked(box)) return;
+    this.end();
+    announcement.value = texts.value.marking.marked(box.x1 - box.x0 + 1, box.y1 - box.y0 + 1);
+  }
+
+  private end(): void {
+    if (mode.value === this) mode.value = null;
     const { layers } = this.viewer.overlay;
     layers.splice(layers.indexOf(this), 1);
     this.viewer.requestFrame();
-    if (marked) {
-      const { x0, y0, x1, y1 } = marked;
-      announcement.value = texts.value.share.marked(x1 - x0 + 1, y1 - y0 + 1);
-    }
-    this.ended(marked);
   }
 }

@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 import { canvasBox, type Size, sameBox } from "../canvas/geometry";
 import { dataSaver, showsMinimap } from "../state";
 import type { Camera } from "../view/camera";
-import type { Layer, LayerScene } from "../view/layers/layer";
+import type { Layer, LayerScene } from "../view/layer";
 import type { Viewer } from "../viewer";
 
 /** One tile of so many pixels shows the whole canvas. */

@@ -1,5 +1,5 @@
 /** What a template shows within single pixels of the canvas when these are large on the screen. */
-import { type Comparison, WRONG } from "../../templates/comparison";
+import { type Comparison, WRONG } from "./comparison";
 
 /** Where each pixel of a part begins, in device pixels from that part's corner; the last one ends it. */
 export interface Edges {

@@ -5,13 +5,13 @@
  * They lie on a canvas element of their own below the overlay: as long as the view rests they are
  * not drawn again, however much is painted under them.
  */
-import { type Box, intersect } from "../../canvas/geometry";
-import type { Comparison } from "../../templates/comparison";
-import { areaOf, type Template } from "../../templates/template";
-import type { Templates } from "../../templates/templates";
-import type { Layer, LayerScene } from "./layer";
+import { type Box, intersect } from "../canvas/geometry";
+import type { Layer, LayerScene } from "../view/layer";
+import type { Comparison } from "./comparison";
+import { areaOf, type Template } from "./template";
 import { drawDots, drawMarks, type Edges, type From } from "./template-cells";
 import { type CellPicture, contextOf, TemplatePictures } from "./template-pictures";
+import type { Templates } from "./templates";
 
 /** From here on a pixel is large enough for a dot in it. */
 const CELLS_ZOOM_MIN = 8;

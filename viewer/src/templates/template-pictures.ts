@@ -1,6 +1,6 @@
 /** Templates as pictures, one pixel for each of theirs, that follow what is known of them. */
-import { type Box, intersect, TILE, tileKey, tilesOf, union } from "../../canvas/geometry";
-import { type Comparison, WRONG } from "../../templates/comparison";
+import { type Box, intersect, TILE, tileKey, tilesOf, union } from "../canvas/geometry";
+import { type Comparison, WRONG } from "./comparison";
 
 /** Magenta, 0xAABBGGRR: what canvases show least. */
 const MARK = 0xffc800ff;

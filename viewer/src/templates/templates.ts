@@ -9,7 +9,6 @@ import { panelOpen } from "../state";
 import { recall, remember } from "../storage";
 import { texts } from "../texts";
 import { toast } from "../toasts";
-import { TemplateLayer } from "../view/layers/template";
 import type { Viewer } from "../viewer";
 import { Comparison, type Progress } from "./comparison";
 import { TemplateDatabase } from "./database";
@@ -19,6 +18,7 @@ import { NextWrong } from "./next-wrong";
 import { type Offer, readOffer, writeOffer } from "./share-link";
 import { canvasKey, countKey } from "./start";
 import { areaOf, sizeOf, type Template, type TemplateDraft } from "./template";
+import { TemplateLayer } from "./template-layer";
 
 export type TemplateStyle = "overlay" | "dots";
 

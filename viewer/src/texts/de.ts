@@ -197,6 +197,11 @@ export const DE: Texts = {
     mapOff: "Karte ausgeblendet",
     mapLater: "Die Karte erscheint, sobald nicht mehr die ganze Leinwand zu sehen ist.",
   },
+  marking: {
+    text: "Ziehe ein Rechteck auf, oder markiere zwei Ecken mit Enter.",
+    corner: (x, y) => `Erste Ecke bei ${x}, ${y}. Markiere die gegenüberliegende.`,
+    marked: (width, height) => `Markiert: ${width} × ${height} Pixel`,
+  },
   share: {
     title: "Teilen",
     link: "Link zu dieser Stelle",
@@ -213,9 +218,6 @@ export const DE: Texts = {
       selection: "Markierter Bereich",
     },
     mark: "Bereich markieren…",
-    marking: "Ziehe ein Rechteck auf, oder markiere zwei Ecken mit Enter.",
-    corner: (x, y) => `Erste Ecke bei ${x}, ${y}. Markiere die gegenüberliegende.`,
-    marked: (width, height) => `Markiert: ${width} × ${height} Pixel`,
     scale: "Maßstab",
     pixels: (width, height) => `${width} × ${height} Pixel`,
     overview: "verkleinert",
@@ -354,7 +356,6 @@ export const DE: Texts = {
     at: (x, y) => `Ecke oben links bei ${x}, ${y}`,
     capturing:
       "Ein Rechteck über das ziehen, was Vorlage werden soll. Mit Tasten: Enter an einer Ecke, dann an der gegenüber.",
-    cornerAt: (x, y) => `Erste Ecke bei ${x}, ${y}. Bewegen, dann noch einmal Enter.`,
     captured: (x, y) => `Leinwand bei ${x}, ${y}`,
     captureTooLarge: (side) => `Höchstens ${side} × ${side} Pixel lassen sich aufnehmen.`,
     captureNotLoaded: "Davon sind nicht alle Pixel geladen: näher heran, bis alles zu sehen ist.",

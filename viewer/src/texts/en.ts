@@ -198,6 +198,11 @@ export const EN = {
     mapOff: "Map hidden",
     mapLater: "The map shows as soon as not all of the canvas is on the screen.",
   },
+  marking: {
+    text: "Drag a rectangle, or mark two corners with Enter.",
+    corner: (x: number, y: number) => `First corner at ${x}, ${y}. Mark the one across.`,
+    marked: (width: number, height: number) => `Marked: ${width} × ${height} pixels`,
+  },
   share: {
     title: "Share",
     link: "Link to this place",
@@ -210,9 +215,6 @@ export const EN = {
     area: "Area",
     areas: { view: "What is seen", canvas: "The whole canvas", selection: "Marked area" },
     mark: "Mark an area…",
-    marking: "Drag a rectangle, or mark two corners with Enter.",
-    corner: (x: number, y: number) => `First corner at ${x}, ${y}. Mark the one across.`,
-    marked: (width: number, height: number) => `Marked: ${width} × ${height} pixels`,
     scale: "Scale",
     pixels: (width: string, height: string) => `${width} × ${height} pixels`,
     overview: "reduced",
@@ -349,7 +351,6 @@ export const EN = {
     at: (x: number, y: number) => `Upper left corner at ${x}, ${y}`,
     capturing:
       "Drag a rectangle over what is to be a template. By keyboard: Enter at one corner, then at the one across.",
-    cornerAt: (x: number, y: number) => `First corner at ${x}, ${y}. Move, then press Enter again.`,
     captured: (x: number, y: number) => `Canvas at ${x}, ${y}`,
     captureTooLarge: (side: number) => `At most ${side} × ${side} pixels can be captured.`,
     captureNotLoaded: "Single pixels of that are not loaded: zoom in, so that you see all of it.",

@@ -1,6 +1,7 @@
 /** Recent activity as heat over the canvas. */
-import type { Activity, Heat } from "../../together/activity";
-import type { Layer, LayerScene } from "./layer";
+
+import type { Layer, LayerScene } from "../view/layer";
+import type { Activity, Heat } from "./activity";
 
 /** From little to much. Ever lighter, so that it says the same without its hues. */
 export const SCALE: readonly (readonly [r: number, g: number, b: number])[] = [

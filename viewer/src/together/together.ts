@@ -3,11 +3,11 @@
 import { addCommands } from "../commands";
 import { announcement, hovered, showsCursor, togglePanel } from "../state";
 import { texts } from "../texts";
-import { HeatLayer } from "../view/layers/heat";
 import type { Viewer } from "../viewer";
 import { Heat } from "./activity";
 import { Flight } from "./flight";
 import { Following } from "./following";
+import { HeatLayer } from "./heat";
 import { Inspection } from "./inspect";
 
 export class Together {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { pixelsLeft, plannedCost } from "../canvas/allowance";
 import type { Budget } from "../canvas/client";
+import { pixelsLeft, plannedCost } from "../drawing/allowance";
 import { duration, number, texts } from "../texts";
 
 const SHORT: Intl.NumberFormatOptions = { notation: "compact", maximumFractionDigits: 1 };

@@ -2,7 +2,7 @@ import { LocateFixed, X } from "lucide-preact";
 import { shownKey } from "../commands";
 import { texts } from "../texts";
 import { MINUTES } from "../together/activity";
-import { SCALE } from "../view/layers/heat";
+import { SCALE } from "../together/heat";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";
 

@@ -140,13 +140,18 @@ function boxOf(viewer: Viewer): Box | null {
 }
 
 function mark(viewer: Viewer): void {
-  panelOpen.value = null;
-  Marking.start(viewer, (box) => {
-    if (box) {
+  const back = () => {
+    panelOpen.value = "share";
+  };
+  Marking.start(viewer, {
+    text: () => texts.value.marking.text,
+    marked: (box) => {
       marked.value = box;
       area.value = "selection";
-    }
-    panelOpen.value = "share";
+      back();
+      return true;
+    },
+    cancelled: back,
   });
 }
 

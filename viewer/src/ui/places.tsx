@@ -1,4 +1,3 @@
-import type { Signal } from "@preact/signals";
 import { BookmarkPlus, Check, Pencil, Trash2 } from "lucide-preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Bookmark, NAME_MAX } from "../places/places";
@@ -7,6 +6,7 @@ import { coarse, panelOpen, showsGrid, showsMinimap } from "../state";
 import { texts } from "../texts";
 import type { Viewer } from "../viewer";
 import { IconButton } from "./icon-button";
+import { Switch } from "./switch";
 
 /** Where to go: by numbers or a link, by a bookmark. */
 export function Places({ viewer }: { readonly viewer: Viewer }) {
@@ -15,8 +15,8 @@ export function Places({ viewer }: { readonly viewer: Viewer }) {
     <>
       <GoTo viewer={viewer} />
       <BookmarkList viewer={viewer} />
-      <SmallSwitch label={said.mapSwitch} on={showsMinimap} />
-      <SmallSwitch label={said.grid} on={showsGrid} />
+      <Switch label={said.mapSwitch} on={showsMinimap} />
+      <Switch label={said.grid} on={showsGrid} />
     </>
   );
 }
@@ -196,22 +196,5 @@ function Rename({ bookmark, onDone }: { readonly bookmark: Bookmark; onDone(name
       />
       <IconButton icon={Check} label={texts.value.common.done} onPress={done} />
     </>
-  );
-}
-
-function SmallSwitch({ label, on }: { readonly label: string; readonly on: Signal<boolean> }) {
-  return (
-    <div class="switch">
-      <label>
-        <span>{label}</span>
-        <input
-          type="checkbox"
-          checked={on.value}
-          onChange={(event) => {
-            on.value = event.currentTarget.checked;
-          }}
-        />
-      </label>
-    </div>
   );
 }

@@ -1,4 +1,3 @@
-import type { Signal } from "@preact/signals";
 import { RotateCcw } from "lucide-preact";
 import {
   announcement,
@@ -11,6 +10,7 @@ import {
   theme,
 } from "../state";
 import { chooseLanguage, LANGUAGES, type Language, language, resetLanguage, texts } from "../texts";
+import { Switch } from "./switch";
 
 /** What the person may have otherwise; all of it is kept in the browser. */
 export function Settings() {
@@ -77,33 +77,5 @@ function ThemeField() {
         ))}
       </div>
     </fieldset>
-  );
-}
-
-interface SwitchProps {
-  readonly label: string;
-  readonly hint: string;
-  readonly on: Signal<boolean>;
-}
-
-function Switch({ label, hint, on }: SwitchProps) {
-  const described = `${label}-hint`.replace(/\W+/g, "-");
-  return (
-    <div class="switch">
-      <label>
-        <span>{label}</span>
-        <input
-          type="checkbox"
-          checked={on.value}
-          aria-describedby={described}
-          onChange={(event) => {
-            on.value = event.currentTarget.checked;
-          }}
-        />
-      </label>
-      <p class="muted" id={described}>
-        {hint}
-      </p>
-    </div>
   );
 }

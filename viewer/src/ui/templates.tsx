@@ -1,7 +1,7 @@
 /** What is in the templates' panel. */
 import { ImagePlus, LocateFixed, SquareDashedMousePointer } from "lucide-preact";
 import { useEffect, useState } from "preact/hooks";
-import { CaptureMode } from "../templates/capture-mode";
+import { startCapture } from "../templates/capture";
 import type { TemplateStyle, Templates } from "../templates/templates";
 import { texts } from "../texts";
 import { TemplateEntry } from "./template-entry";
@@ -21,7 +21,7 @@ export function TemplatesContent({ templates }: { readonly templates: Templates 
       <OfferQuestion templates={templates} />
       <div class="template-sources">
         <FileButton templates={templates} />
-        <button type="button" class="text-button" onClick={() => CaptureMode.start(templates)}>
+        <button type="button" class="text-button" onClick={() => startCapture(templates)}>
           <SquareDashedMousePointer size={18} aria-hidden="true" />
           {said.capture}
         </button>

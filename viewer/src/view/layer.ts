@@ -1,8 +1,8 @@
 /** Something drawn over the canvas by a part of the viewer: a template, heat, a selection. */
 
-import type { Box } from "../../canvas/geometry";
-import type { Camera } from "../camera";
-import type { Placement } from "../placement";
+import type { Box } from "../canvas/geometry";
+import type { Camera } from "./camera";
+import type { Placement } from "./placement";
 
 export interface LayerScene {
   readonly camera: Camera;

@@ -1,5 +1,5 @@
 /** What lies under a fingertip, enlarged above it, with the pixel marked that it is on. */
-import type { Camera } from "../camera";
+import type { Camera } from "./camera";
 import type { Layer, LayerScene } from "./layer";
 
 /** CSS pixels. */

@@ -2,7 +2,7 @@
 
 import { magnifies, tool } from "../state";
 import type { Viewer } from "../viewer";
-import { type Finger, MagnifierLayer } from "./layers/magnifier";
+import { type Finger, MagnifierLayer } from "./magnifier-layer";
 
 /** Until then a second finger may come, and what the first one did is never drawn. */
 const SECOND_FINGER_MS = 130;

@@ -7,7 +7,7 @@ import { type Drawing, discRows, eachRun } from "../canvas/raster";
 import { showsGrid } from "../state";
 import { texts } from "../texts";
 import type { Camera } from "./camera";
-import type { Layer } from "./layers/layer";
+import type { Layer } from "./layer";
 import { Placement } from "./placement";
 
 const GRID_ZOOM_MIN = 8;

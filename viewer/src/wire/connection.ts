@@ -4,8 +4,9 @@
  * It knows nothing of tiles or drawing: {@link Handlers} do.
  */
 
-import { frames } from "../view/frames";
+import { frames } from "../frames";
 import { decode, encode, ProtocolError } from "./codec";
+import { type Clockwork, Inbox } from "./inbox";
 import {
   CLIENT_FRAME_MAX_BYTES,
   type ClientMessage,
@@ -24,6 +25,8 @@ const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 30_000;
 /** A connection that lasted this long was a good one: the next retry starts afresh. */
 const STEADY_MS = 10_000;
+/** So long after WELCOME the first view comes. */
+const ARRIVING_MS = 1000;
 /** More than this waiting in the browser's own buffer: the line is full. */
 const BUFFERED_MAX_BYTES = 256 * 1024;
 /** What a browser reports without a reason: a lost line, a refused upgrade, a server that left. */
@@ -38,16 +41,14 @@ export type ConnectionState =
 export interface Handlers {
   /** HELLO was answered; `asked` is the session id that HELLO named. */
   welcome(message: Welcome, asked: Uint8Array): void;
-  /** All messages of one frame but WELCOME, in order. */
+  /** Messages that came after WELCOME, in order. */
   messages(messages: readonly ServerMessage[]): void;
   state(state: ConnectionState): void;
 }
 
 /** What differs between a page and a test. */
-export interface Surroundings {
+export interface Surroundings extends Clockwork {
   open(url: string, subprotocol: string): WebSocket;
-  /** Monotonic, in milliseconds. */
-  now(): number;
   /** 0 to 1. */
   random(): number;
 }
@@ -55,6 +56,9 @@ export interface Surroundings {
 export const BROWSER: Surroundings = {
   open: (url, subprotocol) => new WebSocket(url, subprotocol),
   now: () => performance.now(),
+  frame: (callback) => {
+    requestAnimationFrame(callback);
+  },
   random: () => Math.random(),
 };
 
@@ -69,13 +73,20 @@ export class Connection {
   private heardAt = 0;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private silenceTimer: ReturnType<typeof setInterval> | undefined;
+  private readonly inbox: Inbox;
 
   constructor(
     private readonly url: string,
     private readonly handlers: Handlers,
     private readonly around: Surroundings = BROWSER,
     private readonly token = "",
-  ) {}
+  ) {
+    this.inbox = new Inbox(
+      (messages) => handlers.messages(messages),
+      (act) => frames.work(() => this.guard(act)),
+      around,
+    );
+  }
 
   get live(): boolean {
     return this.state.name === "live";
@@ -117,7 +128,11 @@ export class Connection {
         socket.send(encode({ type: "Hello", version: VERSION, session: asked, token: this.token }));
       });
     socket.onmessage = (event) => mine(() => frames.work(() => this.receive(event.data, asked)));
-    socket.onclose = (event) => mine(() => this.lost(event.code, event.reason));
+    socket.onclose = (event) =>
+      mine(() => {
+        this.guard(() => this.inbox.finish());
+        if (this.socket === socket) this.lost(event.code, event.reason);
+      });
   }
 
   /**
@@ -161,7 +176,7 @@ export class Connection {
 
   private receive(data: unknown, asked: Uint8Array): void {
     this.heardAt = this.around.now();
-    try {
+    this.guard(() => {
       if (!(data instanceof ArrayBuffer)) throw new ProtocolError("the server sent text");
       let messages = decode(new Uint8Array(data), "server") as ServerMessage[];
       if (!this.welcomed) {
@@ -170,7 +185,16 @@ export class Connection {
         this.welcome(first, asked);
         messages = rest;
       }
-      if (messages.length > 0) this.handlers.messages(messages);
+      // Who has just come, or isn't here, has no frames to wait for.
+      const atOnce = document.hidden || this.heardAt - this.openedAt < ARRIVING_MS;
+      this.inbox.take(messages, atOnce);
+    });
+  }
+
+  /** Does something with what the server sent; what isn't right ends the connection for good. */
+  private guard(act: () => void): void {
+    try {
+      act();
     } catch (error) {
       // A browser may close with 1000 or 3000 to 4999 only.
       const reason = error instanceof Error ? error.message : String(error);
@@ -215,6 +239,7 @@ export class Connection {
   /** Leaves the socket, whatever state it is in: nothing more is heard of it. */
   private abandon(code?: number): void {
     clearInterval(this.silenceTimer);
+    this.inbox.clear();
     this.welcomed = false;
     const { socket } = this;
     this.socket = null;
