@@ -165,7 +165,12 @@ STAGES = (
         "small loads are delivered to whom they concern, once, in one write a flush",
         lambda gate: gate.command("python", "-m", "benchmarks", "--quick"),
     ),
-    Stage("browser", "the viewer in a real browser", lambda gate: gate.pytest("tests/browser")),
+    # Ten minutes one after the other; what they share they have for a module.
+    Stage(
+        "browser",
+        "the viewer in real browsers",
+        lambda gate: gate.pytest("-n", "2", "--dist", "loadfile", "tests/browser"),
+    ),
 )
 
 

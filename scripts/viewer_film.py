@@ -23,7 +23,7 @@ from tests.browser.viewer_page import ViewerPage
 from tests.process import ServerProcess
 
 _FILM: Final = ROOT / "docs" / "viewer.webp"
-_FILM_MAX_BYTES: Final = 2_000_000
+_FILM_MAX_BYTES: Final = 2_500_000
 _SCREEN: Final[ViewportSize] = {"width": 960, "height": 600}
 _FRAME_MS: Final = 100
 _LAST_MS: Final = 1_800
