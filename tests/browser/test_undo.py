@@ -7,20 +7,12 @@ from playwright.sync_api import expect
 from tests.browser.conftest import CanvasMaker, Visit
 from tests.browser.pictures import assert_same, noise, region
 from tests.browser.test_refusals import set_canvas
-from tests.browser.viewer_page import ViewerPage
 from tests.process import ServerProcess
 
 SIDE: Final = 128
 WHOLE: Final = (0, 0, SIDE - 1, SIDE - 1)
 RED, BLUE, WHITE = (217, 44, 58), (47, 111, 237), (255, 255, 255)
 STORED: Final = {"tilecast.colour": "#d92c3a"}
-
-
-def press_button(page: ViewerPage, name: str) -> None:
-    """Press a button of the toolbar."""
-    page.frame.get_by_role("toolbar", name="Tools").get_by_role(
-        "button", name=name, exact=True
-    ).click()
 
 
 def test_gestures_are_undone_and_done_again_one_by_one(
@@ -44,11 +36,11 @@ def test_gestures_are_undone_and_done_again_one_by_one(
     assert_same(region(server, canvas, WHOLE), picture)
     expect(undo).to_have_attribute("aria-disabled", "true")
 
-    press_button(page, "Redo")
+    page.choose("Redo")
     page.press(["Control+Shift+Z"])
     page.wait_until_saved()
     assert_same(region(server, canvas, WHOLE), both)
-    press_button(page, "Undo")
+    page.choose("Undo")
     page.press(["Control+y", "Control+z", "Control+z"])
     page.wait_until_saved()
     assert_same(region(server, canvas, WHOLE), picture)

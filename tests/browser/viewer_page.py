@@ -246,6 +246,8 @@ class ViewerPage:
         button.click()
         panel = self.frame.locator(".popover:not(.menu-panel)")
         panel.wait_for()
+        # What is in it may still be on its way.
+        panel.locator("[data-loading]").wait_for(state="detached")
         return panel
 
     def choose_colour(self, colour: Colour) -> None:

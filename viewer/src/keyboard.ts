@@ -28,7 +28,7 @@ const ARROWS: Record<string, readonly [dx: number, dy: number]> = {
 };
 
 export interface KeyTarget {
-  panBy(dx: number, dy: number): void;
+  glideBy(dx: number, dy: number): void;
   zoomBy(factor: number): void;
   fit(): void;
   /** Moves the pixel cursor, which appears in the middle of the screen at first. */
@@ -81,7 +81,7 @@ function handle(
     const far = event.shiftKey ? FAR : 1;
     if (tool.value === "pan" && mode.value === null) {
       const step = PAN_STEP_PX * (event.shiftKey ? 4 : 1);
-      target.panBy(-arrow[0] * step, -arrow[1] * step);
+      target.glideBy(-arrow[0] * step, -arrow[1] * step);
     } else target.step(arrow[0] * far, arrow[1] * far);
     return true;
   }

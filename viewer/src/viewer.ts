@@ -175,11 +175,7 @@ export class Viewer implements PointerTarget, KeyTarget {
     this.motion.forgetDrag();
   }
 
-  /** For keys. */
-  panBy(dx: number, dy: number): void {
-    this.glideBy(dx, dy);
-  }
-
+  /** For keys and the wheel. */
   glideBy(dx: number, dy: number): void {
     this.fitted = false;
     this.motion.glideBy(dx, dy);

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Client } from "../src/canvas/client";
+import type { Client } from "../src/canvas/client";
 import { type Drawing, packColour } from "../src/canvas/raster";
 import { Allowance, pixelsLeft, waitFor } from "../src/drawing/allowance";
 import { opaquePixels } from "../src/drawing/image-source";
 import { OVERDUE_MS, Overdue } from "../src/drawing/overdue";
 import { toasts } from "../src/toasts";
 import { RejectCode } from "../src/wire/wire.gen";
-import { FakeSurroundings, welcome } from "./fake-socket";
+import { FakeSurroundings, liveClient } from "./fake-socket";
 
 describe("the budget by the clock", () => {
   const told = { pixels: 400, refillMs: 6000, at: 1000 };
@@ -59,12 +59,7 @@ describe("a client's allowance", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     around = new FakeSurroundings();
-    const ignore = () => {};
-    const events = { refused: ignore, notice: ignore, changed: ignore, welcomed: ignore };
-    client = new Client("ws://host/c/main/ws", events, around);
-    client.connection.connect();
-    around.socket.open();
-    around.socket.receive(welcome({}, { limits: { budget_pixels: 1000 } }));
+    client = liveClient(around, {}, { limits: { budget_pixels: 1000 } });
     allowance = new Allowance(client, () => Date.now());
     toasts.value = [];
   });
@@ -144,12 +139,7 @@ describe("what is overdue", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     around = new FakeSurroundings();
-    const ignore = () => {};
-    const events = { refused: ignore, notice: ignore, changed: ignore, welcomed: ignore };
-    client = new Client("ws://host/c/main/ws", events, around);
-    client.connection.connect();
-    around.socket.open();
-    around.socket.receive(welcome());
+    client = liveClient(around);
     overdue = new Overdue(client, () => Date.now());
   });
 

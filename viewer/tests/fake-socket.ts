@@ -1,4 +1,5 @@
 /** A WebSocket whose other end is the test. */
+import { Client } from "../src/canvas/client";
 import { decode, encode } from "../src/wire/codec";
 import type { Surroundings } from "../src/wire/connection";
 import type { ClientMessage, Message, ServerMessage, Welcome } from "../src/wire/wire.gen";
@@ -74,6 +75,21 @@ export class FakeSurroundings implements Surroundings {
     if (socket === undefined) throw new Error("no socket was opened");
     return socket;
   }
+}
+
+/** A client with a new session of these surroundings, live on a canvas as WELCOME says. */
+export function liveClient(
+  around: FakeSurroundings,
+  fields: Partial<Welcome> = {},
+  json: object = {},
+): Client {
+  const ignore = () => {};
+  const events = { refused: ignore, notice: ignore, changed: ignore, welcomed: ignore };
+  const client = new Client("ws://host/c/main/ws", events, around);
+  client.connection.connect();
+  around.socket.open();
+  around.socket.receive(welcome(fields, json));
+  return client;
 }
 
 export function sessionId(fill: number): Uint8Array {

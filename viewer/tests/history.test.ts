@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Client } from "../src/canvas/client";
+import type { Client } from "../src/canvas/client";
 import type { Entry } from "../src/canvas/outbox";
 import { patchesOf } from "../src/canvas/patches";
 import { type Drawing, packColour } from "../src/canvas/raster";
 import { type DrawSurfaces, History, type Reversal } from "../src/drawing/history";
 import type { ServerMessage, Tile } from "../src/wire/wire.gen";
-import { FakeSurroundings, welcome } from "./fake-socket";
+import { FakeSurroundings, liveClient } from "./fake-socket";
 
 const WHITE = packColour(255, 255, 255);
 const RED = packColour(255, 0, 0);
@@ -40,15 +40,7 @@ let handled: number;
 beforeEach(() => {
   vi.useFakeTimers();
   around = new FakeSurroundings();
-  const ignore = () => {};
-  client = new Client(
-    "ws://host/c/main/ws",
-    { refused: ignore, notice: ignore, changed: ignore, welcomed: ignore },
-    around,
-  );
-  client.connection.connect();
-  around.socket.open();
-  around.socket.receive(welcome({ width: 512, height: 512 }));
+  client = liveClient(around, { width: 512, height: 512 });
   history = new History(client);
   handled = 0;
   look(0, 1);

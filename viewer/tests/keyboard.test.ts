@@ -7,7 +7,7 @@ let done: (readonly unknown[])[];
 let mayPaint = true;
 
 const target: KeyTarget = {
-  panBy: (dx, dy) => done.push(["pan", dx, dy]),
+  glideBy: (dx, dy) => done.push(["pan", dx, dy]),
   zoomBy: (factor) => done.push(["zoom", factor]),
   fit: () => done.push(["fit"]),
   step: (dx, dy) => done.push(["step", dx, dy]),

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Client } from "../src/canvas/client";
+import type { Client } from "../src/canvas/client";
 import type { Box } from "../src/canvas/geometry";
 import { patchesOf } from "../src/canvas/patches";
 import { type Drawing, packColour, patchPixels } from "../src/canvas/raster";
 import { costOf, Selection } from "../src/drawing/selection";
 import { toasts } from "../src/toasts";
 import type { ServerMessage } from "../src/wire/wire.gen";
-import { FakeSurroundings, welcome } from "./fake-socket";
+import { FakeSurroundings, liveClient } from "./fake-socket";
 
 const WHITE = packColour(255, 255, 255);
 const RED = packColour(255, 0, 0);
@@ -22,15 +22,7 @@ let affordable: boolean;
 beforeEach(() => {
   vi.useFakeTimers();
   around = new FakeSurroundings();
-  const ignore = () => {};
-  client = new Client(
-    "ws://host/c/main/ws",
-    { refused: ignore, notice: ignore, changed: ignore, welcomed: ignore },
-    around,
-  );
-  client.connection.connect();
-  around.socket.open();
-  around.socket.receive(welcome({ width: 200, height: 100, r: 1, g: 2, b: 3 }));
+  client = liveClient(around, { width: 200, height: 100, r: 1, g: 2, b: 3 });
   look(0);
   const dot = { type: "Pixel", x: 11, y: 10, r: 255, g: 0, b: 0 } as const;
   around.socket.receive(dot as ServerMessage);
@@ -45,7 +37,7 @@ beforeEach(() => {
     },
     patches: patchesOf,
     plan: (cost) => planned.push(cost),
-    changed: ignore,
+    changed: () => {},
   });
 });
 

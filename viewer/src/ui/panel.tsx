@@ -43,7 +43,11 @@ export function Panel({ entry, viewer }: Props) {
         <h2>{entry.title?.() ?? entry.label()}</h2>
         <IconButton icon={X} label={common.close} onPress={close} />
       </div>
-      {loaded === null && <p class="muted">{common.loading}</p>}
+      {loaded === null && (
+        <p class="muted" data-loading>
+          {common.loading}
+        </p>
+      )}
       {loaded === "failed" && <p role="alert">{common.notLoaded}</p>}
       {loaded && loaded !== "failed" && <loaded.Content viewer={viewer} />}
     </Popover>

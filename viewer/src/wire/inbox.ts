@@ -20,7 +20,6 @@ export interface Clockwork {
 
 export class Inbox {
   private waiting: ServerMessage[] = [];
-  private next = 0;
   /** When the oldest of what waits came. */
   private since = 0;
   /** Since the last frame, in milliseconds. */
@@ -37,9 +36,8 @@ export class Inbox {
 
   /** Handles what came, or begins to; `atOnce`: all of it now. */
   take(messages: readonly ServerMessage[], atOnce: boolean): void {
-    if (this.next === this.waiting.length) this.since = this.around.now();
-    this.waiting = [...this.waiting.slice(this.next), ...messages];
-    this.next = 0;
+    if (this.waiting.length === 0) this.since = this.around.now();
+    this.waiting = [...this.waiting, ...messages];
     this.goOn(atOnce);
   }
 
@@ -51,13 +49,12 @@ export class Inbox {
   /** Nothing of it counts any more. */
   clear(): void {
     this.waiting = [];
-    this.next = 0;
   }
 
   private goOn(atOnce: boolean): void {
     const began = this.around.now();
     let now = began;
-    while (this.next < this.waiting.length) {
+    while (this.waiting.length > 0) {
       const late = atOnce || now - this.since > WAIT_MAX_MS;
       if (!late && this.spent + now - began >= SLICE_MS) break;
       this.handle(this.piece());
@@ -69,17 +66,17 @@ export class Inbox {
       this.around.frame(() => {
         this.frameAsked = false;
         this.spent = 0;
-        if (this.next < this.waiting.length) this.run(() => this.goOn(false));
+        if (this.waiting.length > 0) this.run(() => this.goOn(false));
       });
     }
   }
 
   private piece(): ServerMessage[] {
-    const start = this.next;
     let size = 0;
-    while (this.next < this.waiting.length && size < PIECE) {
-      size += this.waiting[this.next++].type === "Pixel" ? LIGHT : 1;
+    let count = 0;
+    while (count < this.waiting.length && size < PIECE) {
+      size += this.waiting[count++].type === "Pixel" ? LIGHT : 1;
     }
-    return this.waiting.slice(start, this.next);
+    return this.waiting.splice(0, count);
   }
 }
