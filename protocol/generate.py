@@ -1,4 +1,4 @@
-"""Writes what comes from the message table: ``docs/protocol.md`` and ``viewer/src/wire/wire.gen.ts``.
+"""Writes ``docs/protocol.md`` and ``viewer/src/wire/wire.gen.ts`` from the message table.
 
 ``python -m protocol.generate`` writes them, ``--check`` fails if they differ from the table.
 """
@@ -41,7 +41,7 @@ def document() -> str:
 
 
 def typescript() -> str:
-    """``viewer/src/wire/wire.gen.ts``: constants, message types and the layouts that its codec reads."""
+    """``viewer/src/wire/wire.gen.ts``: constants, message types and what its codec reads."""
     return "\n".join(_typescript_lines()) + "\n"
 
 
