@@ -28,7 +28,7 @@ install: $(VENV)/.dev ## Make .venv with all that development takes
 ## Checking
 
 .PHONY: test
-test: $(VENV)/.dev browsers ## The whole gate, as CI runs it (ARGS="-- -k name" goes to pytest)
+test: $(VENV)/.dev programs ## The whole gate, as CI runs it (ARGS="-- -k name" goes to pytest)
 	@$(PY) -m scripts.gate $(ARGS)
 
 .PHONY: lint
@@ -51,7 +51,7 @@ viewer-build: ## Build the viewer if its sources changed
 package: ## What a wheel and a source distribution hold
 unit: ## All tests but the browser's (ARGS="-k name" goes to pytest)
 bench-quick: ## The benchmark at small sizes, held to what can be counted
-browser: browsers ## The browser's tests (ARGS likewise)
+browser: programs ## The browser's tests (ARGS likewise)
 $(STAGES): $(VENV)/.dev
 	@$(PY) -m scripts.gate $@ -- $(ARGS)
 
@@ -62,17 +62,17 @@ test-long: $(VENV)/.fuzz ## The long fault tests, hours; goes on where it was st
 ## Measuring
 
 .PHONY: bench
-bench: $(VENV)/.bench ## The benchmark, 25 minutes, into docs/benchmarks (ARGS="hot-screen" runs a row)
+bench: $(VENV)/.dev ## The benchmark, 25 minutes, into docs/benchmarks (ARGS="hot-screen" runs a row)
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: speed
-speed: $(VENV)/.dev browsers ## The viewer's frames at 10,000 pixels a second, held to their targets; on a quiet machine
+speed: $(VENV)/.dev programs ## The viewer's frames at 10,000 pixels a second, held to their targets; on a quiet machine
 	@SPEED=1 $(PY) -m pytest -n0 -s -q tests/browser/test_speed.py $(ARGS)
 
 ## Changing
 
 .PHONY: pictures
-pictures: $(VENV)/.dev browsers ## Make README's pictures and the viewer's icons anew
+pictures: $(VENV)/.dev programs ## Make README's pictures and the viewer's icons anew
 	@$(PY) -m scripts.viewer_icons && $(PY) -m scripts.viewer_picture && $(PY) -m scripts.viewer_film
 
 .PHONY: format
@@ -109,16 +109,11 @@ $(VENV)/.dev: $(VENV)/.runtime locks/dev.txt
 	@$(PIP) --require-hashes -r locks/dev.txt
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.dev locks/bench.txt
-	@echo "Setting up $(VENV) for the benchmarks ..."
-	@$(PIP) --require-hashes -r locks/bench.txt
-	@touch $@
-
 $(VENV)/.fuzz: $(VENV)/.dev locks/fuzz.txt
 	@echo "Setting up $(VENV) for the long tests ..."
 	@$(PIP) --require-hashes -r locks/fuzz.txt
 	@touch $@
 
-.PHONY: browsers
-browsers:
-	@scripts/install_browsers.sh
+.PHONY: programs
+programs:
+	@scripts/install_programs.sh

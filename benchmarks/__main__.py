@@ -18,6 +18,7 @@ from benchmarks.rows import (
     hot_screen,
     idle,
     ingest,
+    nodes,
     overlap,
     pan_zoom,
     recovery,
@@ -45,7 +46,22 @@ def _row(module: ModuleType) -> Row:
 
 
 ROWS = tuple(
-    map(_row, (hot_screen, spread, overlap, area, pan_zoom, cursors, ingest, tiles, idle, recovery))
+    map(
+        _row,
+        (
+            hot_screen,
+            spread,
+            overlap,
+            area,
+            pan_zoom,
+            cursors,
+            ingest,
+            tiles,
+            idle,
+            recovery,
+            nodes,
+        ),
+    )
 )
 
 

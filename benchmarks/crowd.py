@@ -11,7 +11,7 @@ from benchmarks.cores import pinned, server_cores
 from benchmarks.figures import percentile
 from benchmarks.load.dialect import View
 from benchmarks.subjects import Running, Subject
-from benchmarks.usage import busy_seconds, cpu_seconds
+from benchmarks.usage import busy_seconds
 from benchmarks.views import expected_deliveries
 from benchmarks.workers import LoadProcess
 
@@ -123,7 +123,7 @@ class ScreenCrowd:
             self._probe = self._stack.enter_context(LoadProcess("probe"))
             self._connect(self._painters, [None] * _PAINTERS)
             self._probe.connect(
-                view=self._screen, dialect=self._subject.dialect, port=self._running.port
+                view=self._screen, dialect=self._subject.dialect, port=self._running.ports[-1]
             )
             self._stack = self._stack.pop_all()
         return self
@@ -170,12 +170,15 @@ class ScreenCrowd:
         return self._window(*self._watch(seconds), _NOTHING_PROBED)
 
     def _connect(self, process: LoadProcess, views: Sequence[View | None]) -> None:
-        process.connect(
-            views=list(views),
-            in_flight=_IN_FLIGHT,
-            dialect=self._subject.dialect,
-            port=self._running.port,
-        )
+        """Spread them over the nodes, if there are several."""
+        ports = self._running.ports
+        for first, port in enumerate(ports):
+            process.connect(
+                views=list(views[first :: len(ports)]),
+                in_flight=_IN_FLIGHT,
+                dialect=self._subject.dialect,
+                port=port,
+            )
 
     def _watch(self, seconds: float) -> tuple[_Look, _Look]:
         first = self._look()
@@ -186,7 +189,7 @@ class ScreenCrowd:
         """All counts as they are now, the server's CPU time among them."""
         return {
             "at": time.monotonic(),
-            "cpu_s": cpu_seconds(self._running.pid),
+            "cpu_s": self._running.cpu_seconds(),
             "busy_s": busy_seconds(server_cores()),
             "viewers": self._viewers.ask("counts"),
             "probe": self._probe.ask("counts"),

@@ -71,6 +71,11 @@ class TilecastServer:
         return took
 
     @property
+    def ports(self) -> tuple[int]:
+        """Where it listens."""
+        return (self.port,)
+
+    @property
     def pid(self) -> int:
         """Its process."""
         assert self._process is not None, "it doesn't run"

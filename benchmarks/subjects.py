@@ -1,14 +1,16 @@
 """Who is measured: Tilecast, and whatever else delivers pixels to those who look at them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from benchmarks.cluster import TilecastCluster
 from benchmarks.cores import server_cores
 from benchmarks.peers import start as peers
 from benchmarks.peers.dialects import DIALECTS
 from benchmarks.server import TilecastServer
+from benchmarks.usage import cpu_seconds
 from benchmarks.views import HOT_CANVAS
 
 TILECAST_DIALECT = "benchmarks.load.tilecast:TilecastDialect"
@@ -18,12 +20,11 @@ class Running(Protocol):
     """A server that is up."""
 
     @property
-    def pid(self) -> int:
-        """Its process; its children count as it."""
+    def ports(self) -> Sequence[int]:
+        """Where it listens, on the loopback: of each of its nodes."""
 
-    @property
-    def port(self) -> int:
-        """Where it listens, on the loopback."""
+    def cpu_seconds(self) -> float:
+        """CPU time that it has used."""
 
 
 class Subject(NamedTuple):
@@ -47,6 +48,18 @@ def tilecast(canvas: tuple[int, int] = HOT_CANVAS, *flags: str) -> Subject:
         return TilecastServer(folder, *size, *flags)
 
     return Subject("Tilecast", TILECAST_DIALECT, False, True, start)
+
+
+def cluster(nodes: int, canvas: tuple[int, int] = HOT_CANVAS) -> Subject:
+    """So many nodes of Tilecast and one NATS server, all on the server's core."""
+    width, height = canvas
+
+    def start(folder: Path) -> AbstractContextManager[Running]:
+        size = ("--width", str(width), "--height", str(height))
+        return TilecastCluster(folder, nodes, *size)
+
+    name = f"cluster of {nodes}"
+    return Subject(name, TILECAST_DIALECT, False, True, start)
 
 
 EACH_CHANGE = {
@@ -74,9 +87,14 @@ def floor(what: peers.Floor) -> Subject:
     return _peer("floor", _FLOOR, what)
 
 
-class _RunningPeer(NamedTuple):
-    pid: int
-    port: int
+class _RunningPeer:
+    def __init__(self, pid: int, port: int) -> None:
+        self.ports = (port,)
+        self._pid = pid
+
+    def cpu_seconds(self) -> float:
+        """CPU time that it and its children have used."""
+        return cpu_seconds(self._pid)
 
 
 def _peer(kind: str, name: str, what: peers.Floor | None) -> Subject:

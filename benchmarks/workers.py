@@ -70,6 +70,11 @@ class LoadProcess:
         """Give a command and wait for the answer. Raises :class:`WorkerError`."""
         return self.finish(self.begin(do, **arguments))
 
+    def check(self) -> None:
+        """Raise :class:`WorkerError` if it has ended, which it may say only later."""
+        if self._process.poll() is not None:
+            raise WorkerError(f"the load generator {self._name} has ended")
+
     def connect(self, **arguments: Any) -> None:
         """Have it connect all its clients. Raises :class:`WorkerError` if any fails."""
         answer = self.ask("connect", **arguments)

@@ -24,7 +24,6 @@ _SOURCES = {
     "runtime": ("pyproject.toml",),
     "build": ("--group", "build"),
     "node": ("--group", "node"),
-    "bench": ("--group", "bench"),
     "fuzz": ("--group", "fuzz"),
     "dev": ("pyproject.toml", "--group", "dev"),
 }

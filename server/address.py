@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 Network = IPv4Network | IPv6Network
 _IPV6_PREFIX = 64
-_HASH_BYTES = 8
+ADDRESS_BYTES = 8
 _WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::\d*)?|([^:]*):\d*")
 
 
@@ -35,9 +35,16 @@ def client_address(scope: Scope, trusted: Iterable[Network]) -> str:
     return str(address)
 
 
+def is_trusted(scope: Scope, trusted: Iterable[Network]) -> bool:
+    """Whether a connection comes from one of the proxies that are believed."""
+    peer = scope.get("client")
+    address = _parse(peer[0]) if peer else None
+    return address is not None and any(address in network for network in trusted)
+
+
 def hash_address(address: str, salt: bytes) -> bytes:
     """What the log keeps of an address: equal for equal ones, of no use without ``salt``."""
-    return hashlib.blake2b(address.encode(), digest_size=_HASH_BYTES, key=salt).digest()
+    return hashlib.blake2b(address.encode(), digest_size=ADDRESS_BYTES, key=salt).digest()
 
 
 def _without_port(hop: str) -> str:

@@ -111,6 +111,15 @@ class AddressBuckets:
             bucket = self._buckets[address] = Bucket(self._rate, now)
         return bucket
 
+    def drawn_elsewhere(self, address: bytes, pixels: int, now: float) -> None:
+        """Sessions of that address painted so much by other nodes."""
+        if 0 in self._rate:
+            return
+        bucket = self._buckets.get(address)
+        if bucket is None:
+            bucket = self._buckets[address] = Bucket(self._rate, now)
+        bucket.take(pixels, now)
+
     def leave(self, address: bytes, now: float) -> None:
         """A session that had entered is gone."""
         self._present[address] -= 1

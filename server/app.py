@@ -65,7 +65,7 @@ class Application(FastAPI):
         """What the routes would answer, if that is known (:mod:`server.http.tile_answers`)."""
         answer = answer_at_once(self.context, scope)
         if answer is not None:
-            self.context.answered(answer.status)
+            self.context.access.known_tile(scope, answer.status, len(answer.body))
         return answer
 
     def openapi(self) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> Application:
     app.state.settings = settings
     app.state.context = context = _context(settings)
     problems.install(app)
-    app.add_middleware(CommonAnswers, root_path=settings.root_path, answered=context.answered)
+    app.add_middleware(CommonAnswers, settings=settings, access=context.access)
     app.router.routes.append(WebSocketRoute("/c/{canvas}/ws", _WebSockets(app), name="websocket"))
     for router in _ROUTERS:
         app.include_router(router)
@@ -124,13 +124,17 @@ def _context(settings: Settings) -> Context:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     canvases = app.state.context.canvases
     with canvases.folder:
-        door = Door(app.state.settings, canvases.find, canvases.folder.salt())
+        door = Door(app.state.settings, canvases.find, lambda: canvases.salt)
         app.state.websocket = WebSocketEndpoint(door)
+        canvases.door = door
+        lag = app.state.context.loop_lag
+        lag.start(asyncio.get_running_loop())
         app.state.opening = opening = asyncio.create_task(canvases.open())
         opening.add_done_callback(_report)
         try:
             yield
         finally:
+            lag.stop()
             await canvases.stop()
             opening.cancel()
             await asyncio.wait([opening])

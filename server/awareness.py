@@ -1,10 +1,12 @@
-"""Cursors, presence and following: who hears of whom. Nothing of it is stored.
+"""Cursors and presence: who hears of whom. Nothing of it is stored.
 
-A session hears of at most ``max_cursors`` others: those whose viewport overlaps its own, and those
-whose cursor is in it. Cursors go out in rounds; the dearer a round was, the later the next begins.
+A session hears of at most ``max_cursors`` people, of this node or another: those whose viewport
+overlaps its own, and those whose cursor is in it. Cursors go out in rounds; the dearer a round was,
+the later the next begins.
 """
 
 from collections.abc import Collection, Iterator
+from itertools import chain
 
 from protocol.codec import encode
 from protocol.messages import (
@@ -14,17 +16,16 @@ from protocol.messages import (
     CursorMove,
     Presence,
     PresenceSet,
-    Seen,
 )
 from protocol.session import State
+from server.followers import Followers
+from server.person import Elsewhere, Nowhere, Person
 from server.session import Session
 from server.supervisor import Service
 from server.viewing import Viewing
 from tiles.geometry import overlap
 from tiles.subscriptions import Areas
 
-ANONYMOUS = PresenceSet(128, 128, 128, "")
-"""What is told of a client that has said nothing about itself."""
 _TURN_MAX_S = 0.002
 _REVIEWS_S = 0.25
 """Shortest time between two looks at who hears of whom, while viewports move and sessions leave.
@@ -41,7 +42,7 @@ _LONG_REST = 20
 class Awareness:
     """The awareness of one canvas; wakes each session that has something to be sent.
 
-    ``sessions`` are all that there are; the rounds are what ``service`` does.
+    ``sessions`` are all that hear, those of this node; the rounds are what ``service`` does.
     """
 
     def __init__(
@@ -63,23 +64,27 @@ class Awareness:
         self._presence_interval_s = presence_interval_s
         self._roomy: Areas[Session] = Areas()
         """The viewports of those that hear of fewer others than they may."""
-        self._moved: dict[Session, None] = {}
-        self._moving: dict[Session, tuple[int, int, int, bytes]] = {}
+        self._moved: dict[Person, None] = {}
+        self._moving: dict[Person, tuple[int, int, int, bytes]] = {}
         """What the round under way tells: client, x, y, and the CURSOR."""
         self._hearers: dict[Session, None] = {}
         """Who has still to get some of them."""
-        self._introduced: dict[Session, None] = {}
+        self._introduced: dict[Person, None] = {}
         """Who said something about itself that those who hear of it are still to be told."""
-        self._introduced_at: dict[Session, float] = {}
-        """When they were last told something of a session's own."""
-        self._unreviewed: dict[Session, None] = {}
+        self._introduced_at: dict[Person, float] = {}
+        """When they were last told something of a person's own."""
+        self._unreviewed: dict[Person, None] = {}
+        """Others may be to hear of these, or not any more."""
+        self._looking: dict[Session, None] = {}
+        """These may be to hear of others, or not any more."""
         self._parted: dict[Session, None] = {}
         """Who has a PRESENCE (gone) in its outbox: it goes out with the next look at the latest."""
-        self._leaving: dict[tuple[Session, Session], float] = {}
-        """Pairs that hear of each other and don't overlap, and until when."""
-        self._followers: dict[int, set[Session]] = {}
-        self._here: dict[Session, bytes] = {}
+        self._leaving: dict[tuple[Session, Person], float] = {}
+        """Pairs of who hears and whom, which don't overlap, and until when."""
+        self._here: dict[Person, bytes] = {}
         """The PRESENCE of those that somebody was told of."""
+        self.followers = Followers()
+        self._elsewhere: Elsewhere = Nowhere()
         self._next_round = 0.0
         self._next_reviews = 0.0
         self._began = 0.0
@@ -88,75 +93,41 @@ class Awareness:
         self._scheduled = False
         service.on_restart(self._start_over)
 
-    def move(self, session: Session, cursor: CursorMove) -> None:
-        """A client's pointer moved; the latest place counts."""
-        session.cursor = cursor
-        self._moved[session] = None
-        if not self._scheduled:
-            self._schedule()
+    def join(self, elsewhere: Elsewhere) -> None:
+        """There are other nodes."""
+        self._elsewhere = self.followers.elsewhere = elsewhere
+
+    def close(self) -> None:
+        """Say nothing more to other nodes."""
+        self._elsewhere.close()
+
+    # -- the sessions of this node -------------------------------------------------------------
 
     def introduce(self, session: Session, presence: PresenceSet) -> None:
         """A client said its name and colour."""
-        session.presence = presence
-        self._here.pop(session, None)
-        self._introduced[session] = None
-        self._schedule()
-        if presence.name:
-            for follower in self._followers.get(session.client, ()):
-                self._show(follower, session)
-        else:
-            for follower in self._followers.pop(session.client, set()):
-                follower.following = 0
-                follower.outbox.seen = b""
-                follower.notify(0, "The person you followed doesn't want to be followed any more.")
+        self.rename(session, presence)
+        self.followers.introduced(session)
+        self._elsewhere.changed(session)
 
     def view_changed(self, session: Session) -> None:
         """A session has another viewport: who hears of whom is reviewed soon, SEEN goes out now."""
-        self._unreviewed[session] = None
+        self._looking[session] = None
         if session.view.box is not None:
             session.outbox.drop_cursors_outside(session.view.box)
             self._note_room(session)
-        for follower in self._followers.get(session.client, ()):
-            self._show(follower, session)
-        self._schedule()
-
-    def follow(self, session: Session, target: Session | None, client: int) -> None:
-        """FOLLOW: ``target`` is the session that ``client`` names now, if it is connected."""
-        self.unfollow(session)
-        if client == 0:
-            return
-        if target is None or target is session or not target.presence.name:
-            session.notify(0, "That person can't be followed.")
-            return
-        session.following = client
-        self._followers.setdefault(client, set()).add(session)
-        self._show(session, target)
-
-    def unfollow(self, session: Session) -> None:
-        """Stop following whomever the session follows."""
-        followers = self._followers.get(session.following)
-        if followers is not None:
-            followers.discard(session)
-            if not followers:
-                del self._followers[session.following]
-        session.following = 0
-        session.outbox.seen = b""
+        self.reframe(session)
+        self.followers.show(session)
+        self._elsewhere.changed(session)
 
     def leave(self, session: Session) -> None:
         """The session ended: whoever heard of it is told."""
-        self.unfollow(session)
-        self._moved.pop(session, None)
-        self._moving.pop(session, None)
-        self._introduced.pop(session, None)
-        self._introduced_at.pop(session, None)
+        self.followers.unfollow(session)
         self._hearers.pop(session, None)
-        self._unreviewed.pop(session, None)
+        self._looking.pop(session, None)
         self._parted.pop(session, None)
         self._roomy.drop(session.client)
-        self._here.pop(session, None)
-        gone = _encoded(session, PRESENCE_GONE)
-        for hearer in list(session.heard_by):
-            self._forget(hearer, session, gone)
+        self._elsewhere.left(session)
+        self.lose(session)
         for heard in list(session.hears):
             heard.heard_by.discard(session)
             self._leaving.pop((session, heard), None)
@@ -171,12 +142,50 @@ class Awareness:
             or session in self._introduced_at
             or session in self._hearers
             or session in self._unreviewed
+            or session in self._looking
             or session in self._parted
             or session.client in self._roomy
             or session in self._here
             or any(session in pair for pair in self._leaving)
-            or any(session in followers for followers in self._followers.values())
+            or session in self.followers.sessions()
+            or self._elsewhere.holds(session)
         )
+
+    # -- people, wherever they are connected ---------------------------------------------------
+
+    def move(self, person: Person, cursor: CursorMove) -> None:
+        """A client's pointer moved; the latest place counts."""
+        person.cursor = cursor
+        self._moved[person] = None
+        if not self._scheduled:
+            self._schedule()
+
+    def rename(self, person: Person, presence: PresenceSet) -> None:
+        """A person has another name or colour: whoever hears of it is told."""
+        person.presence = presence
+        self._here.pop(person, None)
+        self._introduced[person] = None
+        self._schedule()
+
+    def reframe(self, person: Person) -> None:
+        """A person has another viewport: who hears of it is reviewed soon."""
+        self._unreviewed[person] = None
+        self._schedule()
+
+    def lose(self, person: Person) -> None:
+        """A person is here no more: whoever heard of it is told."""
+        self._moved.pop(person, None)
+        self._moving.pop(person, None)
+        self._introduced.pop(person, None)
+        self._introduced_at.pop(person, None)
+        self._unreviewed.pop(person, None)
+        self._here.pop(person, None)
+        if person.heard_by:
+            gone = _encoded(person, PRESENCE_GONE)
+            for hearer in list(person.heard_by):
+                self._forget(hearer, person, gone)
+
+    # -- rounds --------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -190,18 +199,20 @@ class Awareness:
         self._steps = iter(())
         self._moving.clear()
         self._hearers.clear()
+        everybody: dict[Person, None] = dict.fromkeys(self._sessions)
         for session in self._sessions:
             for heard in session.hears:
                 heard.heard_by.add(session)
+                everybody[heard] = None
             if session.view.box is not None:
                 self._note_room(session)
+                self._looking[session] = None
         self._leaving = {
             pair: until for pair, until in self._leaving.items() if pair[1] in pair[0].hears
         }
-        everybody = dict.fromkeys(self._sessions)
-        self._introduced |= {session: None for session in everybody if session.heard_by}
-        self._moved |= {session: None for session in everybody if session.cursor is not None}
-        self._unreviewed |= {session: None for session in everybody if session.view.box is not None}
+        self._introduced |= {person: None for person in everybody if person.heard_by}
+        self._moved |= {person: None for person in everybody if person.cursor is not None}
+        self._unreviewed |= {person: None for person in everybody if person.view.box is not None}
         self._schedule()
 
     def _begin_round(self) -> None:
@@ -223,7 +234,8 @@ class Awareness:
         rest_s = _REST * min(self._took, _LONG_S) + _LONG_REST * max(0.0, self._took - _LONG_S)
         self._next_round = max(self._began + self._interval_s, now + rest_s)
         self._scheduled = False
-        if self._moved or self._introduced or self._unreviewed or self._parted or self._leaving:
+        reviews = self._unreviewed or self._looking or self._parted
+        if self._moved or self._introduced or reviews or self._leaving:
             self._schedule()
 
     def _round(self, now: float) -> Iterator[None]:
@@ -232,7 +244,11 @@ class Awareness:
             self._next_reviews = now + _REVIEWS_S
             unreviewed, self._unreviewed = self._unreviewed, {}
             while unreviewed:
-                self._review(unreviewed.popitem()[0], now)
+                self._review_hearers(unreviewed.popitem()[0], now)
+                yield
+            looking, self._looking = self._looking, {}
+            while looking:
+                self._review_heard(looking.popitem()[0], now)
                 yield
             while self._parted:
                 self._parted.popitem()[0].wake()
@@ -251,13 +267,14 @@ class Awareness:
         while moved:
             self._collect(moved.popitem()[0], now)
             yield
+        self._elsewhere.send()
         while self._hearers:
             self._deliver(self._hearers.popitem()[0], now)
             yield
         self._moving.clear()
 
-    def _tell_all(self, about: Session, now: float) -> None:
-        """Tell whoever hears of a session what it said last: now, or when it is time."""
+    def _tell_all(self, about: Person, now: float) -> None:
+        """Tell whoever hears of a person what it said last: now, or when it is time."""
         if about.state is not State.OPEN:
             return  # it left while others were told
         told_at = self._introduced_at.get(about)
@@ -269,20 +286,23 @@ class Awareness:
             for hearer in about.heard_by:
                 self._tell(hearer, about, data)
 
-    def _collect(self, session: Session, now: float) -> None:
+    def _collect(self, person: Person, now: float) -> None:
         """Note a cursor that moved, and who hears of it."""
-        cursor = session.cursor
-        if cursor is None or session.state is not State.OPEN:
+        cursor = person.cursor
+        if cursor is None or person.state is not State.OPEN:
             return  # it left while others were collected
-        message = Cursor(session.client, cursor.x, cursor.y, cursor.buttons)
-        self._moving[session] = session.client, cursor.x, cursor.y, encode(message)
+        if isinstance(person, Session):
+            self._elsewhere.moved(person)
         spot = (cursor.x, cursor.y, cursor.x, cursor.y)
         for hearer in self._roomy.overlapping(spot):
-            if hearer is not session and self._hear(hearer, session):
-                box = session.view.box
+            if hearer is not person and self._hear(hearer, person):
+                box = person.view.box
                 if box is None or not overlap(box, hearer.view.box or spot):
-                    self._leaving.setdefault((hearer, session), now + self._linger_s)
-        self._hearers.update(dict.fromkeys(session.heard_by))
+                    self._leaving.setdefault((hearer, person), now + self._linger_s)
+        if person.heard_by:
+            message = Cursor(person.client, cursor.x, cursor.y, cursor.buttons)
+            self._moving[person] = person.client, cursor.x, cursor.y, encode(message)
+            self._hearers.update(dict.fromkeys(person.heard_by))
 
     def _deliver(self, hearer: Session, now: float) -> None:
         """Send one session those of the cursors that are in its viewport."""
@@ -302,30 +322,36 @@ class Awareness:
         if cursors:
             hearer.wake()
 
-    def _review(self, session: Session, now: float) -> None:
-        """Bring who hears of whom in line with a session's new viewport."""
-        box = session.view.box
-        for other in session.hears | session.heard_by:
-            apart = box is None or other.view.box is None or not overlap(box, other.view.box)
-            if not apart and not self._leaving:
-                continue
-            for pair in ((session, other), (other, session)):
-                if not apart:
-                    self._leaving.pop(pair, None)
-                elif pair[1] in pair[0].hears and pair not in self._leaving:
-                    self._leaving[pair] = now + self._linger_s
-        if box is None:
-            return
-        for other in self._roomy.overlapping(box):
-            if other is not session and session not in other.hears:
-                self._hear(other, session)
-        if len(session.hears) < self._max_cursors:
-            for other in self._viewing.neighbours(session):
-                if other not in session.hears and not self._hear(session, other):
+    def _review_hearers(self, person: Person, now: float) -> None:
+        """Bring who hears of a person in line with its viewport."""
+        box, leaving = person.view.box, self._leaving
+        for hearer in person.heard_by:
+            other = hearer.view.box
+            if box is None or other is None or not overlap(box, other):
+                leaving.setdefault((hearer, person), now + self._linger_s)
+            elif leaving:
+                leaving.pop((hearer, person), None)
+        if box is not None:
+            for hearer in self._roomy.overlapping(box):
+                if hearer is not person and person not in hearer.hears:
+                    self._hear(hearer, person)
+
+    def _review_heard(self, session: Session, now: float) -> None:
+        """Bring whom a session hears of in line with its viewport."""
+        box, leaving = session.view.box, self._leaving
+        for heard in session.hears:
+            other = heard.view.box
+            if box is None or other is None or not overlap(box, other):
+                leaving.setdefault((session, heard), now + self._linger_s)
+            elif leaving:
+                leaving.pop((session, heard), None)
+        if box is not None and len(session.hears) < self._max_cursors:
+            for person in chain(self._viewing.neighbours(session), self._elsewhere.near(box)):
+                if person not in session.hears and not self._hear(session, person):
                     break
             self._note_room(session)
 
-    def _hear(self, hearer: Session, heard: Session) -> bool:
+    def _hear(self, hearer: Session, heard: Person) -> bool:
         """Let ``hearer`` hear of ``heard``, if it has room; whether it does."""
         if heard in hearer.hears:
             return True
@@ -338,7 +364,7 @@ class Awareness:
         self._tell(hearer, heard, self._presence(heard))
         return True
 
-    def _forget(self, hearer: Session, heard: Session, gone: bytes) -> None:
+    def _forget(self, hearer: Session, heard: Person, gone: bytes) -> None:
         """``hearer`` no longer hears of ``heard``; its place may go to another."""
         hearer.outbox.cursors.pop(heard.client, None)
         hearer.outbox.presence[heard.client] = gone
@@ -347,7 +373,7 @@ class Awareness:
         heard.heard_by.discard(hearer)
         self._leaving.pop((hearer, heard), None)
         if len(hearer.hears) == self._max_cursors - 1:
-            self._unreviewed[hearer] = None  # in a crowd another takes the place soon
+            self._looking[hearer] = None  # in a crowd another takes the place soon
         self._schedule()
 
     def _note_room(self, session: Session) -> None:
@@ -355,24 +381,18 @@ class Awareness:
         if session.view.box is not None and len(session.hears) < self._max_cursors:
             self._roomy.put(session.client, session, session.view.box)
 
-    def _presence(self, session: Session) -> bytes:
-        """That a session is here: many are told the same."""
-        data = self._here.get(session)
+    def _presence(self, person: Person) -> bytes:
+        """That a person is here: many are told the same."""
+        data = self._here.get(person)
         if data is None:
-            data = self._here[session] = _encoded(session, PRESENCE_HERE)
+            data = self._here[person] = _encoded(person, PRESENCE_HERE)
         return data
 
-    def _tell(self, hearer: Session, about: Session, data: bytes) -> None:
+    def _tell(self, hearer: Session, about: Person, data: bytes) -> None:
         hearer.outbox.presence[about.client] = data
         hearer.wake()
 
-    def _show(self, follower: Session, target: Session) -> None:
-        # On a new connection of its session it may not have said its name yet.
-        if target.view.box is not None and target.presence.name:
-            follower.outbox.seen = encode(Seen(target.client, target.view.level, *target.view.box))
-            follower.wake()
 
-
-def _encoded(session: Session, event: int) -> bytes:
-    who = session.presence
-    return encode(Presence(session.client, event, who.r, who.g, who.b, who.name))
+def _encoded(person: Person, event: int) -> bytes:
+    who = person.presence
+    return encode(Presence(person.client, event, who.r, who.g, who.b, who.name))

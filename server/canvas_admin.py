@@ -7,10 +7,11 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from server.canvases import make
+from server.canvas_store import FolderStore
 from server.control import Control, call, read_control
 from server.datafolder import DataFolder, DataFolderError, InUseError
 from server.schemas import CanvasChange, CanvasDetails, CanvasSummary, NewCanvas
+from server.workers.folder import WorkerFolder
 from tiles.log.base import LogError
 
 _CLOSE_TIMEOUT_S = 10.0
@@ -47,6 +48,9 @@ def administer(data: Path) -> Iterator[CanvasAdmin]:
         yield RemoteAdmin(read_control(data))
         return
     try:
+        workers = WorkerFolder(data)
+        if workers.holds_canvases:
+            raise workers.held_in_nats("start that, and this command acts through it")
         yield LocalAdmin(folder)
     finally:
         folder.release()
@@ -71,7 +75,7 @@ class LocalAdmin:
 
     def create(self, new: NewCanvas) -> CanvasSummary:
         """See :class:`CanvasAdmin`."""
-        make(self._folder, new.name, new.info(), new.image)
+        FolderStore(self._folder).create(new.name, new.info(), new.image)
         return CanvasSummary.of(new.name, new.info())
 
     def change(self, name: str, change: CanvasChange) -> CanvasSummary:

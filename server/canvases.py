@@ -1,33 +1,47 @@
-"""Every canvas of the data folder, opened at the start and closed at the end."""
+"""Every canvas that the server serves, opened at the start and closed at the end."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 
+from server.canvas_store import CanvasStore, FolderStore
+from server.cluster.connections import ConnectionsElsewhere
+from server.cluster.node import Node
+from server.cluster.stream_store import MovedError, StreamStore
 from server.datafolder import DataFolder, DataFolderError, ExistsError
+from server.door import Door
 from server.hub import Hub
-from server.image_import import Picture, draw_picture
 from server.memory import Memory
 from server.schemas import CanvasChange
 from server.settings import Settings
 from server.supervisor import Supervisor
 from server.threads import LoopOffload, run_in_daemon
 from server.turns import Turns
-from tiles.log.base import CanvasInfo, DamagedError, Log, LogError, Recovered
-from tiles.pyramid import Pyramid
-from tiles.recovery import recover
+from server.unserved import ElsewhereError, elsewhere, unserved
+from tiles.log.base import CanvasInfo, Log
 
 logger = logging.getLogger(__name__)
 
 _OFFLOAD_THREADS = 2
 _READING_THREADS = 2
 """Threads of their own, so that a disk that hangs holds up nobody but those who wait for it."""
+_AGAIN_S = 1.0
+"""Time until a node tries again what it couldn't do for want of NATS."""
+_LOOK_S = 5.0
+"""Time between two looks at which canvases the cluster has, unless another node says something."""
+_CHANGED = "tilecast._.canvases"
+"""Where nodes say that they made a canvas."""
+_BEHIND_MAX = 1024
+"""Entries of a stream; a node that is further behind isn't ready."""
 
 
 class Canvases:
-    """The hubs, by name. Used on the event loop's thread; the folder is held while it is open."""
+    """The hubs, by name. Used on the event loop's thread; the folder is held while it is open.
+
+    In a cluster the canvases are those of its streams, and the folder is this node's own.
+    """
 
     def __init__(self, folder: DataFolder, settings: Settings) -> None:
         self.folder = folder
@@ -41,9 +55,32 @@ class Canvases:
         """Of all background services, once the canvases are being opened."""
         self.memory: Memory | None = None
         self._turns: Turns | None = None
-        self.ready = False
-        """Whether every canvas is up, and none is on its way down."""
+        self._store: CanvasStore | None = None
+        self.node: Node | None = None
+        """This node of a cluster, where it is one."""
+        self._streams: StreamStore | None = None
+        """The store, in a cluster."""
+        self._warned: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.door: Door | None = None
+        """Who counts connections, where there is a server around this."""
+        self.salt = b""
+        """What hashed addresses are keyed with, once canvases are open."""
+        self.reopened = 0
+        """How often a canvas's stream wasn't what it had been."""
+        self._up = False
         self.stopping = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether every canvas is up and in step, and none is on its way down.
+
+        A node whose canvases can't be drawn on isn't ready: another one may be better off.
+        """
+        hubs = self._hubs.values()
+        if self.node is not None and (not self.node.link.up or any(h.read_only for h in hubs)):
+            return False
+        return self._up and all(hub.behind <= _BEHIND_MAX for hub in hubs)
 
     @property
     def default(self) -> str:
@@ -74,16 +111,145 @@ class Canvases:
         self.supervisor = Supervisor(loop)
         self.memory = Memory(settings.memory_budget_bytes, self.supervisor)
         self._turns = Turns(loop)
+        self.salt = await run_in_daemon(self.folder.salt)
+        if settings.cluster:
+            self.node = Node(settings)
+            self._store = self._streams = store = self.node.store(settings, self._reading)
+            try:
+                await self._open_in_cluster()
+            except DataFolderError:
+                await self.stop()
+                raise
+            self._keep(self._look_around())
+            if not self.stopping:
+                self.node.make_snapshots(
+                    settings,
+                    self.supervisor.service("snapshots"),
+                    lambda: [(name, store.fold(name)) for name in self._hubs],
+                )
+            return
+        self._store = FolderStore(self.folder, settings.commit_interval_ms / 1000)
         try:
-            if self.default not in self.folder.names():
-                info = CanvasInfo(settings.width, settings.height, settings.background)
-                self.folder.create(self.default, info)
-            for name in self.folder.names():
-                await self._open_one(name)
+            await self._open_all()
         except DataFolderError:
             await self.stop()
             raise
-        self.ready = not self.stopping
+        self._up = not self.stopping
+
+    async def _open_all(self) -> None:
+        """Open what isn't open yet, and the default canvas, which may have to be made."""
+        store = self._store
+        assert store is not None, "canvases are opened after open()"
+        names = await run_in_daemon(store.names)
+        if self.default not in names:
+            await self._make_default(store)
+            names = await run_in_daemon(store.names)
+        for name in names:
+            if name not in self._hubs and not self.stopping:
+                await self._open_one(name)
+        in_cluster = self.node is not None
+        for text in await run_in_daemon(
+            lambda: unserved(self.folder, names, in_cluster=in_cluster)
+        ):
+            self._warn_once(text)
+
+    async def _make_default(self, store: CanvasStore) -> None:
+        """Make the default canvas, unless it is somewhere else: then it isn't to be begun anew."""
+        settings = self._settings
+        in_cluster = self.node is not None
+        where = await run_in_daemon(
+            lambda: elsewhere(self.folder, self.default, in_cluster=in_cluster)
+        )
+        if where:
+            raise ElsewhereError(where)
+        info = CanvasInfo(settings.width, settings.height, settings.background)
+        try:
+            await run_in_daemon(lambda: store.create(self.default, info, None))
+        except ExistsError:  # another node was faster
+            pass
+        except MovedError as error:
+            self._warn_once(str(error))
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            logger.warning("%s", text)
+
+    async def _open_in_cluster(self) -> None:
+        """Open all canvases, however long NATS can't be reached, and those that come later."""
+        assert self.node is not None
+        await self.node.connect()
+        self.salt = self.node.salt
+        self._share_connections(self.node)
+        while not self.stopping:
+            try:
+                async with self._changing:
+                    await self._open_all()
+            except ElsewhereError:
+                raise
+            except DataFolderError as error:
+                logger.warning("%s; it is tried again", error)
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            self._up = not self.stopping
+            return
+
+    def _share_connections(self, node: Node) -> None:
+        """Have the limit for each address hold over all nodes."""
+        door, supervisor = self.door, self.supervisor
+        assert supervisor is not None
+        if door is not None and self._settings.max_connections_per_address:
+            service = supervisor.service("connections")
+            elsewhere = ConnectionsElsewhere(node.bus, service, lambda: door.by_address)
+            door.elsewhere = elsewhere.of
+
+    async def _look_around(self) -> None:
+        """See, now and then, whether the cluster has canvases that aren't open here."""
+        assert self.node is not None
+        changed = asyncio.Event()
+        self.node.bus.subscribe(_CHANGED, lambda _subject, _data: changed.set())
+        while not self.stopping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _LOOK_S)
+            changed.clear()
+            try:
+                async with self._changing:
+                    await self._leave_moved()
+                    await self._open_all()
+            except DataFolderError as error:
+                logger.warning("%s", error)
+
+    async def _leave_moved(self) -> None:
+        """Serve no more what has moved out of the cluster."""
+        assert self._streams is not None, "there is a cluster"
+        for name in await run_in_daemon(self._streams.moved):
+            hub = self._hubs.pop(name, None)
+            if hub is not None:
+                logger.warning(
+                    "canvas %s has moved out of the cluster: it isn't served here any more",
+                    name,
+                    extra={"canvas": name},
+                )
+                await hub.stop()
+
+    async def _reopen(self, hub: Hub) -> None:
+        """The canvas's stream isn't what it was: begin again with what it is now."""
+        async with self._changing:
+            if self._hubs.get(hub.name) is hub and not self.stopping:
+                del self._hubs[hub.name]
+                self._up = False
+                self.reopened += 1
+                await hub.stop()
+        try:
+            await self._open_in_cluster()
+        except DataFolderError as error:
+            logger.error("%s", error)
+
+    def _keep(self, work: Coroutine[object, object, None]) -> None:
+        """Have work done beside all else, until the end."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def create(self, name: str, info: CanvasInfo, image: bytes | None) -> CanvasInfo:
         """Make a canvas and open it.
@@ -93,8 +259,12 @@ class Canvases:
         async with self._changing:
             if name in self._hubs:
                 raise ExistsError(f"there is a canvas {name} already")
-            await run_in_daemon(lambda: make(self.folder, name, info, image))
+            store = self._store
+            assert store is not None, "canvases are made after open()"
+            await run_in_daemon(lambda: store.create(name, info, image))
             await self._open_one(name)
+            if self.node is not None:
+                self.node.bus.publish(_CHANGED, b"")
             return self._hubs[name].info
 
     async def change(self, hub: Hub, change: CanvasChange) -> None:
@@ -107,31 +277,37 @@ class Canvases:
     async def stop(self) -> None:
         """Close every canvas, within the shutdown time."""
         self.stopping = True
-        self.ready = False
+        self._up = False
+        for task in list(self._tasks):
+            task.cancel()
         hubs, self._hubs = self._hubs, {}
         results = await asyncio.gather(
             *(hub.stop() for hub in hubs.values()), return_exceptions=True
         )
         for name, result in zip(hubs, results, strict=True):
             if isinstance(result, BaseException):
-                logger.error("canvas %s could not be stopped", name, exc_info=result)
+                logger.error(
+                    "canvas %s could not be stopped",
+                    name,
+                    exc_info=result,
+                    extra={"canvas": name},
+                )
         for offload in (self._offload, self._reading):
             if offload is not None:
                 offload.close()
+        if self.node is not None:
+            await self.node.close()
 
     async def _open_one(self, name: str) -> None:
-        log = self.folder.log(name, self._settings.commit_interval_ms / 1000)
         started = time.monotonic()
-        try:
-            recovered, pyramid = await run_in_daemon(lambda: _recover(log))
-        except LogError as error:
-            advice = "; `tilecast check` says more" if isinstance(error, DamagedError) else ""
-            raise DataFolderError(f"the canvas {name} can't be opened: {error}{advice}") from error
+        store = self._store
+        assert store is not None, "canvases are opened after open()"
+        log, recovered, pyramid = await run_in_daemon(lambda: store.open(name))
         if self.stopping:
             log.close(0)
             return
         for note in recovered.notes:
-            logger.warning("canvas %s: %s", name, note)
+            logger.warning("canvas %s: %s", name, note, extra={"canvas": name})
         logger.info(
             "canvas %s: %d × %d, seq %d, %d messages replayed, opened in %.2f s",
             name,
@@ -140,6 +316,7 @@ class Canvases:
             recovered.seq,
             recovered.seq - recovered.checkpoint_seq,
             time.monotonic() - started,
+            extra={"canvas": name},
         )
         assert self._offload is not None, "canvases are opened after open()"
         assert self.memory is not None
@@ -157,34 +334,12 @@ class Canvases:
             self._offload,
             _now_ms,
             self._reading,
+            self.node.bus if self.node is not None else None,
         )
+        hub.on_lost = lambda: self._keep(self._reopen(hub))
         hub.start()
         self._hubs[name] = hub
         self._logs[name] = log
-
-
-def _recover(log: Log) -> tuple[Recovered, Pyramid]:
-    recovered = log.open()
-    try:
-        pyramid = recover(log, recovered)
-    except BaseException:
-        with suppress(LogError):
-            log.close(0)
-        raise
-    return recovered, pyramid
-
-
-def make(folder: DataFolder, name: str, info: CanvasInfo, image: bytes | None) -> None:
-    """Make a canvas, blank or with a picture. Blocks for as long as that takes.
-
-    Raises :class:`server.datafolder.DataFolderError`, :class:`server.image_import.ImageError`.
-    """
-    if image is None:
-        folder.create(name, info)
-        return
-    picture = Picture(image)
-    picture.check(info)
-    folder.create(name, info, lambda log: draw_picture(log, picture))
 
 
 def _now_ms() -> int:

@@ -1,4 +1,4 @@
-"""The command line: ``tilecast serve``, ``canvas …``, ``check`` and ``backup``.
+"""The command line: ``tilecast serve``, ``canvas …``, ``check``, ``backup``, ``migrate``.
 
 Exit codes: 0 well, 1 failed, 2 wrong usage.
 """
@@ -8,8 +8,8 @@ import importlib.metadata
 import sys
 from collections.abc import Sequence
 
-from server import cli_backup, cli_canvas, cli_check, cli_serve
-from server.settings import SettingsError
+from server import cli_backup, cli_canvas, cli_check, cli_migrate, cli_serve
+from server.settings_loading import SettingsError
 
 _FAILED, _WRONG_USAGE = 1, 2
 _FAILURES = (
@@ -17,6 +17,7 @@ _FAILURES = (
     *cli_canvas.FAILURES,
     *cli_check.FAILURES,
     *cli_backup.FAILURES,
+    *cli_migrate.FAILURES,
 )
 
 
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_canvas.add_commands(commands)
     cli_check.add_command(commands)
     cli_backup.add_command(commands)
+    cli_migrate.add_command(commands)
     return parser
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server.cli_flags import add_canvases, add_flags, settings_of
+from server.control import ControlError
 from server.datafolder import DataFolder, DataFolderError, write_private
 from server.progress import Progress
-from tiles.log.backup import backup
+from server.workers.backup import sources
 from tiles.log.base import LogError
 from tiles.log.schema import sync_folder
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-FAILURES: tuple[type[Exception], ...] = (DataFolderError, LogError)
+FAILURES: tuple[type[Exception], ...] = (ControlError, DataFolderError, LogError)
 
 _MIB = 1024 * 1024
 
@@ -39,13 +40,13 @@ def add_command(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> None:
     folder = DataFolder(settings_of(options).data)
-    names = folder.chosen(options.canvases)
+    canvases = sources(folder, options.canvases)
     progress = Progress()
     made = _make_folder(options.dest)
     try:
-        for name in names:
-            seq = backup(
-                folder.file(name),
+        for canvas in canvases:
+            name = canvas.name
+            seq = canvas.copy(
                 DataFolder(options.dest).file(name),
                 lambda text, name=name: progress.say(f"{name}: {text}"),  # type: ignore[misc]
                 lambda done, total, name=name: progress.say(  # type: ignore[misc]

@@ -13,7 +13,8 @@ from server.control import ControlError
 from server.datafolder import DataFolderError
 from server.image_import import IMAGE_MAX_BYTES, ImageError, Picture
 from server.schemas import CanvasChange, CanvasDetails, CanvasSummary, NewCanvas
-from server.settings import SettingsError, check_canvas_name
+from server.setting_types import check_canvas_name
+from server.settings_loading import SettingsError
 from tiles.log.base import LogError
 
 if TYPE_CHECKING:

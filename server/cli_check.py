@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from server.cli_flags import add_canvases, add_flags, settings_of
 from server.datafolder import DataFolder, DataFolderError, InUseError
 from server.progress import Progress
+from server.workers.folder import WorkerFolder
 from tiles.log.base import LogError
 from tiles.log.check import check
 from tiles.log.findings import PROBLEMS_KEPT, Findings, Part
@@ -19,6 +20,11 @@ from tiles.log.survey import Survey
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+_CHECK_A_COPY = (
+    "`tilecast backup DEST` copies it meanwhile, and `tilecast check --data DEST` checks the copy"
+)
 
 
 class UnwellError(Exception):
@@ -52,6 +58,9 @@ def add_command(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> None:
     folder = DataFolder(settings_of(options).data)
+    workers = WorkerFolder(folder.path)
+    if workers.holds_canvases:
+        raise workers.held_in_nats(_CHECK_A_COPY)
     names = folder.chosen(options.canvases)
     reports = []
     with _held(folder):
@@ -74,8 +83,7 @@ def _held(folder: DataFolder) -> Iterator[None]:
         folder.hold()
     except InUseError:
         raise InUseError(
-            f"{folder.path} is in use by a running Tilecast: `tilecast backup DEST` copies it, and "
-            "`tilecast check --data DEST` checks the copy"
+            f"{folder.path} is in use by a running Tilecast: {_CHECK_A_COPY}"
         ) from None
     try:
         yield

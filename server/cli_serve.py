@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from server.cli_flags import add_flags, settings_of
 from server.serve import ServeError, serve
 from server.settings import Settings
+from server.workers.parent import serve_workers
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -26,4 +27,8 @@ def add_command(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    serve(settings_of(options))
+    settings = settings_of(options)
+    if settings.workers:
+        serve_workers(settings)
+    else:
+        serve(settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from server.settings import CANVAS_NAME
+from server.setting_types import CANVAS_NAME
 from tiles.log.base import CanvasInfo, LogError
 from tiles.log.lock import FileLock
 from tiles.log.schema import sync_folder

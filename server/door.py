@@ -31,15 +31,20 @@ class Refused(Exception):
 
 
 class Door:
-    """Counts connections and lets them in. ``salt`` keeps hashed addresses from being guessed."""
+    """Counts connections and lets them in. ``salt`` keeps hashed addresses from being guessed;
+    it is asked for once canvases are open.
+    """
 
     def __init__(
-        self, settings: Settings, find_hub: "Callable[[str], Hub | None]", salt: bytes
+        self, settings: Settings, find_hub: "Callable[[str], Hub | None]", salt: Callable[[], bytes]
     ) -> None:
         self._settings = settings
         self._find_hub = find_hub
         self._salt = salt
-        self._by_address: Counter[str] = Counter()
+        self.by_address: Counter[bytes] = Counter()
+        """Connections, by hashed address."""
+        self.elsewhere: Callable[[bytes], int] = lambda _address: 0
+        """How many a hashed address has on other nodes of a cluster."""
 
     @property
     def slow_reader_bytes(self) -> int:
@@ -49,7 +54,7 @@ class Door:
     @property
     def connections(self) -> int:
         """How many are connected."""
-        return self._by_address.total()
+        return self.by_address.total()
 
     def admits_origin(self, scope: Scope) -> bool:
         """Whether the page that asks for the upgrade, if it is one, may connect."""
@@ -67,20 +72,32 @@ class Door:
         """
         if scope["subprotocols"] and SUBPROTOCOL not in scope["subprotocols"]:
             raise Refused(CloseCode.BAD_VERSION, f"the subprotocol is {SUBPROTOCOL}")
-        address = client_address(scope, self._settings.trusted_proxies)
-        total, each = self._settings.max_connections, self._settings.max_connections_per_address
-        if (total and self.connections >= total) or (each and self._by_address[address] >= each):
+        plain = client_address(scope, self._settings.trusted_proxies)
+        address = hash_address(plain, self._salt())
+        if self._is_full(address):
             raise Refused(CloseCode.TRY_LATER, "the server is full")
         hub = self._find_hub(scope["path_params"]["canvas"])
         if hub is None:
             raise Refused(CloseCode.TRY_LATER, "the canvas has just been closed")
-        self._by_address[address] += 1
+        self.by_address[address] += 1
         scope[_ADDRESS] = address
-        return hub.join(line, hash_address(address, self._salt))
+        return hub.join(line, address)
+
+    def _is_full(self, address: bytes) -> bool:
+        total, each = self._settings.max_connections, self._settings.max_connections_per_address
+        if total and self.connections >= total:
+            return True
+        return bool(each) and self.by_address[address] + self.elsewhere(address) >= each
+
+    def refused(self, scope: Scope, code: CloseCode) -> None:
+        """A connection was closed with ``code`` instead of entering."""
+        hub = self._find_hub(scope["path_params"]["canvas"])
+        if hub is not None:
+            hub.counts.closes[code] += 1
 
     def left(self, scope: Scope) -> None:
         """A connection that had entered is over."""
         address = scope[_ADDRESS]
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+        self.by_address[address] -= 1
+        if not self.by_address[address]:
+            del self.by_address[address]

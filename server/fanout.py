@@ -16,6 +16,7 @@ from protocol.messages import Clock
 from protocol.session import State
 from server.audience import audiences
 from server.feed import Feed
+from server.histogram import FAST_S, Histogram
 from server.session import Session, Wanted
 from server.snapshotting import Snapshotting
 from server.supervisor import Service
@@ -73,11 +74,12 @@ class Fanout:
         self._took_s = 0.0
         """The longest of the flushes since the last pause."""
         self._next_flush = 0.0
-        self.flushes = 0
-        self.flush_s = 0.0
-        """Time that they took in all."""
+        self.flush_times = Histogram(FAST_S)
+        """Of each flush, in seconds, with the writes to the system that it led to."""
         self.sent_bytes = 0
         """Written to sessions by them."""
+        self.delivered_messages = 0
+        """Drawing messages given to sessions that are live: one for each message and session."""
         service.on_restart(self._start_all_over)
 
     def add(self, tiles: Sequence[int], data: bytes) -> None:
@@ -129,8 +131,7 @@ class Fanout:
 
     def _flushed(self, started: float) -> None:
         ended = self._service.time()
-        self.flushes += 1
-        self.flush_s += ended - started
+        self.flush_times.observe(ended - started)
         self._took_s = max(self._took_s, ended - started)
         self._next_flush = ended
         if not self._left_over:
@@ -204,7 +205,7 @@ class Fanout:
             try:
                 self._change_view(session)
             except Exception:
-                logger.exception("a viewport could not be changed")
+                logger.exception("a viewport could not be changed", extra=session.about)
                 session.end(CloseCode.TRY_LATER, "the server failed at a VIEWPORT")
             if self._service.time() > deadline:
                 break
@@ -219,7 +220,9 @@ class Fanout:
         try:
             viewing.change(session, wanted, self._hub.seq)
         except Exception:
-            logger.exception("a viewport could not be changed; all of it goes afresh")
+            logger.exception(
+                "a viewport could not be changed; all of it goes afresh", extra=session.about
+            )
             viewing.renew(session, wanted)
             viewing.change(session, wanted._replace(known=()), self._hub.seq)
         session.answering = True
@@ -238,17 +241,21 @@ class Fanout:
         written, hurried = 0, False
         touched = [tiles for tiles, _ in pieces]
         parts = [data for _, data in pieces]
+        counts = self._feed.taken
         clocks: dict[int, tuple[Clock, bytes]] = {}
         for chosen, slots in audiences(touched, viewing.live, len(viewing.slots)):
             drawing = b"".join(compress(parts, chosen))
             large = len(drawing) > _SHARED_MAX_BYTES
             shared: dict[int, tuple[Clock, bytes]] = {}
             before, frame = written, b""
+            messages = sum(compress(counts, chosen))
+            self.delivered_messages += messages * len(slots)
             for slot in slots:
                 session = viewing.slots[slot]
                 assert session is not None, "who is live on a tile has a slot"
                 outbox, view = session.outbox, session.view
                 if outbox.behind:
+                    self.delivered_messages -= messages
                     for tile in chain.from_iterable(compress(touched, chosen)):
                         viewing.owe(session, tile)
                     continue
@@ -315,11 +322,13 @@ class Fanout:
 
     def _failed(self, session: Session) -> None:
         """A session could not be written to: every tile of its viewport goes afresh."""
-        logger.exception("a session could not be written to; its tiles go afresh")
+        logger.exception(
+            "a session could not be written to; its tiles go afresh", extra=session.about
+        )
         try:
             self._hub.viewing.renew(session, None)
         except Exception:
-            logger.exception("its tiles can't go afresh")
+            logger.exception("its tiles can't go afresh", extra=session.about)
             session.end(CloseCode.TRY_LATER, "the server failed at a write")
             return
         self._start_over(session)

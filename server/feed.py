@@ -6,7 +6,10 @@ several tiles is a barrier: what came before it goes out before it.
 
 from collections.abc import Iterator, Sequence
 
+from protocol.messages import PIXEL_BYTES
+
 _PIECE_MAX_BYTES = 64 * 1024
+_PIXEL_TYPE = 0
 
 Segment = dict[int, bytes | bytearray]
 """Encoded messages by the one tile that they touch."""
@@ -19,37 +22,51 @@ class Feed:
 
     def __init__(self) -> None:
         self._parts: list[Segment | Barrier] = []
+        self._counts: list[dict[int, int]] = []
+        """Of each part: how many messages by tile; by the first where one touches several."""
+        self.taken: list[int] = []
+        """How many messages each piece of the last :meth:`take` holds."""
 
     def __bool__(self) -> bool:
         return bool(self._parts)
 
     def add(self, tiles: Sequence[int], data: bytes) -> None:
-        """One message, or several that touch one tile, and the distinct tiles touched."""
+        """One message, or several PIXELs that touch one tile, and the distinct tiles touched."""
         if len(tiles) != 1:
             if tiles:
                 self._parts.append((tiles, data))
+                self._counts.append({tiles[0]: 1})
             return
         (tile,) = tiles
         last = self._parts[-1] if self._parts else None
         if not isinstance(last, dict):
             last = {}
             self._parts.append(last)
+            self._counts.append({})
         held = last.get(tile)
         if held is None:
             last[tile] = data
         elif len(held) > _PIECE_MAX_BYTES:
             self._parts.append({tile: data})
+            self._counts.append({})
         elif isinstance(held, bytearray):
             held += data
         else:
             last[tile] = bytearray(held + data)
+        counts = self._counts[-1]
+        added = len(data) // PIXEL_BYTES if data[0] == _PIXEL_TYPE else 1
+        counts[tile] = counts.get(tile, 0) + added
 
     def take(self) -> Iterator[tuple[Sequence[int], bytes]]:
         """What was collected, as (tiles, bytes for whoever is live on any of them); forgets it."""
         parts, self._parts = self._parts, []
-        for part in parts:
+        counts, self._counts = self._counts, []
+        self.taken = []
+        for part, count in zip(parts, counts, strict=True):
             if isinstance(part, dict):
                 for tile, data in part.items():
+                    self.taken.append(count.get(tile, 0))
                     yield (tile,), bytes(data)
             else:
+                self.taken.append(1)
                 yield part

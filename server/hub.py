@@ -22,12 +22,17 @@ from protocol.messages import (
 from protocol.session import State
 from server.activity import Activity
 from server.admission import Admission
-from server.awareness import ANONYMOUS, Awareness
+from server.applying import Applying
+from server.awareness import Awareness
 from server.bucket import Rate
 from server.checkpointer import Checkpointer
+from server.cluster.bus import Bus
+from server.cluster.people import People
+from server.cluster.people_wire import Extent
 from server.counts import Counts
 from server.entering import Entering
 from server.fanout import Fanout
+from server.following import Following
 from server.identity import Identity
 from server.journal import Journal, JournalListener
 from server.line import Line, Offload
@@ -36,6 +41,7 @@ from server.names import NAME_MAX_BYTES, clean_name
 from server.ordering import Ordering
 from server.overviews import Overviews
 from server.paging import Paging
+from server.person import ANONYMOUS
 from server.reception import IN_TROUBLE, Reception
 from server.session import Session, Wanted
 from server.settings import Settings
@@ -44,7 +50,7 @@ from server.sweeper import Sweeper
 from server.turns import Turns
 from server.viewing import Viewing
 from tiles.geometry import clip, tile_range
-from tiles.log.base import Author, CanvasInfo, Log, Recovered
+from tiles.log.base import Author, CanvasInfo, Log, LostError, Ordered, Recovered
 from tiles.pyramid import Pyramid
 from tiles.raster import DrawLimits
 from tiles.snapshot import Snapshots
@@ -74,12 +80,15 @@ class Hub:
         offload: Offload,
         now_ms: Callable[[], int],
         reading: Offload | None = None,
+        bus: Bus | None = None,
     ) -> None:
         self.name = name
         self.info = recovered.info
         self.canvas = pyramid.canvas
         self.epoch = recovered.epoch
         self.seq = recovered.seq
+        self.place = recovered.mark.place
+        """In a shared log: the entries up to there are applied."""
         self.settings = settings
         self.scheduler = scheduler = supervisor.scheduler
         self.turns = turns
@@ -110,8 +119,6 @@ class Hub:
             supervisor.service("journal", name),
             supervisor.thread("log-writer", name),
         )
-        rate = Rate(settings.budget_pixels, settings.budget_refill)
-        self._reception = Reception(self, log, self.journal, rate, scheduler, offload)
         self._memory = memory
         self.checkpointer = Checkpointer(
             pyramid,
@@ -124,9 +131,6 @@ class Hub:
             settings.checkpoint_step_tiles,
             settings.checkpoint_interval_s,
         )
-        self._sweeper = Sweeper(
-            self, supervisor.service("sweeper", name), self._reception, log, now_ms
-        )
         self._overviews_saved = recovered.overviews
         self._awareness = Awareness(
             self.viewing,
@@ -137,27 +141,50 @@ class Hub:
             settings.presence_linger_ms / 1000,
             settings.presence_interval_ms / 1000,
         )
+        if bus is not None:
+            extent = Extent(recovered.info.width, recovered.info.height, pyramid.levels)
+            people = supervisor.service("people", name)
+            self._awareness.join(People(name, extent, bus, self._awareness, people))
         self.fanout = Fanout(
             self, supervisor.service("fan-out", name), self.journal.submit, self._view_changed
         )
         self._entering = Entering(scheduler, self.fanout.look)
+        applying = Applying(self, self.checkpointer, self.fanout)
+        self.following: Following | None = None
+        """Applies what the stream of a shared log brings."""
+        if log.shared:
+            service = supervisor.service("following", name)
+            self.following = Following(self, service, applying, offload, self._counted, self._drawn)
+        rate = Rate(settings.budget_pixels, settings.budget_refill)
+        self._reception = Reception(
+            self, log, self.journal, self.following, rate, scheduler, offload
+        )
+        self._sweeper = Sweeper(
+            self, supervisor.service("sweeper", name), self._reception, log, now_ms
+        )
+        self.on_lost: Callable[[], None] = lambda: None
+        """Called when the log has parted with the stream that it followed: this hub is of no use
+        any more."""
         self._over = False
         """It stops, and nobody looks at anything any more."""
         self.ordering = Ordering(
             self,
             self._admission,
             self.journal,
-            self.checkpointer,
+            applying,
             self.fanout,
             memory,
             offload,
+            shared=log.shared,
         )
 
     # -- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to write the log, and to sweep."""
-        self._log.start(JournalListener(self.journal))
+        self._log.start(
+            JournalListener(self.journal), self.following.hear if self.following else None
+        )
         self._sweeper.start()
         self.checkpointer.start()
         residents = self.pyramid.residents
@@ -172,9 +199,12 @@ class Hub:
         try:
             self.fanout.flush()
         except Exception:
-            logger.exception("canvas %s: the last flush failed", self.name)
+            logger.exception(
+                "canvas %s: the last flush failed", self.name, extra={"canvas": self.name}
+            )
         self.paging.stop()
         self._over = True
+        self._awareness.close()
         farewell = encode(Notice(1, "The server is restarting; your client comes back by itself."))
         for session in list(self.sessions):
             if session.state is State.OPEN and not session.outbox.behind:
@@ -182,12 +212,18 @@ class Hub:
             session.end(CloseCode.RESTARTING, "restarting")
         self.journal.submit()
         if not await asyncio.to_thread(self._log.close, self.settings.shutdown_timeout_s):
-            logger.error("canvas %s: not everything could be written", self.name)
+            logger.error(
+                "canvas %s: not everything could be written",
+                self.name,
+                extra={"canvas": self.name},
+            )
         self._memory.leave(self.pyramid.residents)
         self._supervisor.stop(self.name)
 
     def change(self, info: CanvasInfo) -> None:
         """Title, palette or frozen changed, and are stored."""
+        if info == self.info:
+            return  # this node asked for it, and the log said so already
         frozen, self.info = self.info.frozen, info
         self._admission.change(info)
         if info.frozen != frozen:
@@ -199,9 +235,14 @@ class Hub:
     # -- facts ---------------------------------------------------------------------------------
 
     @property
+    def behind(self) -> int:
+        """Entries of a shared log's stream that aren't applied yet, as far as is known."""
+        return self._log.behind + self.following.waiting if self.following else 0
+
+    @property
     def durable_seq(self) -> int:
         """Everything up to here would survive a power cut."""
-        return self.journal.durable_seq
+        return self.seq if self._log.shared else self.journal.durable_seq
 
     @property
     def read_only(self) -> bool:
@@ -305,7 +346,9 @@ class Hub:
         """Take a FOLLOW."""
         self._heard(session)
         target = self._reception.identities.by_client(follow.client)
-        self._awareness.follow(session, target.connection if target else None, follow.client)
+        self._awareness.followers.follow(
+            session, target.connection if target else None, follow.client
+        )
 
     def _heard(self, session: Session) -> None:
         """Count what isn't drawing. Raises :class:`ProtocolError` (4429) at a flood."""
@@ -321,10 +364,27 @@ class Hub:
                     self.due(identity.connection)
                 self._reception.durable(identity)
             except Exception:
-                logger.exception("a session can't be told what is durable; it ends")
+                logger.exception(
+                    "a session can't be told what is durable; it ends",
+                    extra={"canvas": self.name},
+                )
                 for session in (identity.connection, identity.waiting):
                     if session is not None:
                         session.end(CloseCode.TRY_LATER, "the server failed at this session")
+
+    def _counted(self, ordered: Ordered) -> None:
+        """An entry of a shared log is applied as far as its drawing goes."""
+        if ordered.info is not None:
+            self.change(ordered.info)
+        self._reception.counted(ordered)
+        self.place = ordered.place
+
+    def _drawn(self, author: Author, pixels: int) -> None:
+        """Somebody of a shared log painted so much: who did it here has paid already."""
+        identity = self._reception.identities.get(author.session)
+        if identity is None or not identity.claim:
+            now = self.scheduler.time()
+            self._reception.addresses.drawn_elsewhere(author.address, pixels, now)
 
     def _view_changed(self, session: Session) -> None:
         self._entering.changed(session)
@@ -332,6 +392,8 @@ class Hub:
         self.overviews.view_changed(session)
 
     def _on_trouble(self, error: Exception | None) -> None:
+        if isinstance(error, LostError):
+            self.on_lost()
         if error is None:
             level, text = 0, "Storage is well again: painting goes on."
         else:

@@ -23,8 +23,9 @@ _SWEPT_AT_ONCE = 4096
 class Identity:
     """One session: ``handled`` of its messages are ordered or rejected, ``durable`` durable.
 
-    ``handled_seq`` is the canvas's seq when the last one was handled. ``connection`` is the one
-    that may draw in its name; whoever was that before is fenced.
+    ``numbered`` have come: in a shared log the last of them wait to be ordered. ``handled_seq`` is
+    the canvas's seq when the last one was handled. ``connection`` is the one that may draw in its
+    name; whoever was that before is fenced.
     """
 
     def __init__(
@@ -39,8 +40,11 @@ class Identity:
         self.client = client
         self.allowance = allowance
         self.paces = paces
-        self.handled = self.durable = count.handled if count else 0
+        self.claim = count.claim if count else 0
+        self.numbered = self.handled = self.durable = count.handled if count else 0
         self.handled_seq = 0
+        self.logged = self.numbered
+        """What the log was told last."""
         self.rejected = deque(count.rejected if count else (), maxlen=REJECTIONS_KEPT)
         self.connection: Session | None = None
         self.waiting: Session | None = None
@@ -48,16 +52,18 @@ class Identity:
         self.detached_at = 0.0
 
     def reject(self, code: RejectCode) -> None:
-        """Note that message number ``handled`` was refused."""
-        self.rejected.append((self.handled, code))
+        """Note that the last message was refused."""
+        self.rejected.append((self.numbered, code))
 
     def ack(self) -> Ack:
         """How far its messages have come."""
-        return Ack(self.handled, self.durable, self.handled_seq)
+        return Ack(self.handled, min(self.durable, self.handled), self.handled_seq)
 
     def count(self, now_ms: int) -> SessionCount:
-        """What the log keeps of it."""
-        return SessionCount(self.id, self.handled, tuple(self.rejected), now_ms)
+        """What the log keeps of it. A shared one has given it its number for others already."""
+        return SessionCount(
+            self.id, self.numbered, tuple(self.rejected), now_ms, self.claim, since=self.logged
+        )
 
 
 class Identities:
@@ -94,10 +100,14 @@ class Identities:
     ) -> Identity:
         """A new identity, or the one that the log remembers as ``count``."""
         id = count.session if count else secrets.token_bytes(SESSION_BYTES)
-        identity = Identity(id, self._next_client, allowance, paces, count)
-        self._next_client += 1
+        client = count.client if count else 0
+        if not client:
+            client = self._next_client
+            self._next_client += 1
+        identity = Identity(id, client, allowance, paces, count)
+        self._away.pop(self._by_id.get(id, identity), None)
         self._by_id[id] = identity
-        self._by_client[identity.client] = identity
+        self._by_client[client] = identity
         return identity
 
     def came(self, identity: Identity) -> None:

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from protocol.codec import encode
 from protocol.messages import SESSION_BYTES, Patch
 from server.admission import pack_colours
-from server.settings import Colour
+from server.setting_types import Colour
 from tiles.deflate import deflate
 from tiles.log.base import Author, Batch, CanvasInfo, Commit, Log, LogError
 

@@ -9,14 +9,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from server.histogram import SLOW_S, Histogram
 from server.identity import Identity
 from server.supervisor import Service, Watched
 from tiles.geometry import Rectangle, union
-from tiles.log.base import COMMITS_WAITING_MAX, Author, Batch, Commit, Log
+from tiles.log.base import COMMITS_WAITING_MAX, Author, Batch, Commit, Log, LostError
 
 logger = logging.getLogger(__name__)
 
 _COMMITS_MAX = COMMITS_WAITING_MAX // 2
+_SHARED_COMMIT_MAX_BYTES = 256 * 1024
+"""A stream's entries are bounded; a fast session may draw more than that in one flush."""
 _HAND_OVER_AGAIN_S = 0.5
 """Time until a commit that the log wouldn't take is handed to it again."""
 
@@ -62,6 +65,7 @@ class Journal:
         writer: Watched,
     ) -> None:
         self._service = service
+        self._about = {"canvas": service.canvas}
         self._writer = writer
         self._log = log
         self._now_ms = now_ms
@@ -70,9 +74,14 @@ class Journal:
         self._on_trouble = on_trouble
         self._runs: list[_Run] = []
         self._counted: dict[Identity, None] = {}
+        self._shared = log.shared
+        self._collected = 0
+        """Bytes of drawing in the next commit, where the log is shared."""
         self._ticket = 0
-        self._under_way: deque[tuple[int, int, int, list[tuple[Identity, int]]]] = deque()
+        self._under_way: deque[tuple[int, float, int, int, list[tuple[Identity, int]]]] = deque()
         self._bytes = 0
+        self.commit_times = Histogram(SLOW_S)
+        """From handing a commit over until it is durable, in seconds."""
         self._seq = seq
         self.durable_seq = seq
         self._advanced: dict[Identity, None] = {}
@@ -81,7 +90,7 @@ class Journal:
         """What the log's thread says."""
         self._refusal: Exception | None = None
         """What the log says to a commit that it doesn't take."""
-        self._told = False
+        self._told: Exception | None = None
         """Whether trouble is what was told last."""
         self._heard: deque[int | Exception | None] = deque()
         """What the log said and was not dealt with: a ticket, or how it is."""
@@ -107,15 +116,10 @@ class Journal:
         )
 
     def draw(
-        self,
-        identity: Identity,
-        author: Author,
-        first_seq: int,
-        last_seq: int,
-        data: bytes,
-        box: Rectangle,
+        self, identity: Identity, author: Author, messages: int, data: bytes, box: Rectangle
     ) -> None:
-        """Messages ``first_seq`` to ``last_seq`` were ordered."""
+        """The next ``messages`` of a session are to be drawn."""
+        first_seq, last_seq = self._seq + 1, self._seq + messages
         run = self._runs[-1] if self._runs else None
         if run is not None and run.author is author:
             run.last_seq = last_seq
@@ -126,6 +130,10 @@ class Journal:
         self._bytes += len(data)
         self._seq = last_seq
         self._counted[identity] = None
+        if self._shared:
+            self._collected += len(data)
+            if self._collected > _SHARED_COMMIT_MAX_BYTES:
+                self.submit()
 
     def count(self, identity: Identity) -> None:
         """One of the session's messages was rejected."""
@@ -138,11 +146,11 @@ class Journal:
         try:
             self._hand_over()
         except Exception:
-            logger.exception("the log didn't take a commit")
+            logger.exception("the log didn't take a commit", extra=self._about)
             try:
                 self._hand_over()  # before anybody sees what is in it, unless that can't be
             except Exception as error:
-                logger.exception("the log takes no commits")
+                logger.exception("the log takes no commits", extra=self._about)
                 self._refusal = error
                 self._service.call_soon(self._tell)
                 self._service.call_later(_HAND_OVER_AGAIN_S, self._hand_over_again)
@@ -154,14 +162,17 @@ class Journal:
             Batch(run.first_seq, run.last_seq, run.author, now_ms, run.box, bytes(run.data))
             for run in self._runs
         ]
-        reached = [(identity, identity.handled) for identity in self._counted]
+        reached = [(identity, identity.numbered) for identity in self._counted]
         counts = [identity.count(now_ms) for identity in self._counted]
         size = sum(len(batch.messages) for batch in batches)
         self._log.append(Commit(self._ticket + 1, batches, counts))
         self._ticket += 1
-        self._under_way.append((self._ticket, self._seq, size, reached))
+        self._under_way.append((self._ticket, self._service.time(), self._seq, size, reached))
+        for identity, numbered in reached:
+            identity.logged = numbered
         self._runs = []
         self._counted = {}
+        self._collected = 0
 
     def _hand_over_again(self) -> None:
         if self._refusal is None:
@@ -172,7 +183,7 @@ class Journal:
             self._refusal = error
             self._service.call_later(_HAND_OVER_AGAIN_S, self._hand_over_again)
         else:
-            logger.warning("the log takes commits again")
+            logger.warning("the log takes commits again", extra=self._about)
             self._refusal = None
             self._tell()
 
@@ -196,20 +207,22 @@ class Journal:
 
     def _durable(self, ticket: int) -> None:
         """Every commit up to ``ticket`` is durable."""
+        now = self._service.time()
         while self._under_way and self._under_way[0][0] <= ticket:
-            _, self.durable_seq, size, reached = self._under_way[0]
+            _, began, self.durable_seq, size, reached = self._under_way[0]
             for identity, handled in reached:
                 identity.durable = max(identity.durable, handled)
                 self._advanced[identity] = None
             self._under_way.popleft()
             self._bytes -= size
+            self.commit_times.observe(now - began)
 
     def _troubled(self, error: Exception | None) -> None:
         """Storage fails, or (``None``) is well again."""
         if error is not None:
-            logger.error("storage fails: %s", error)
+            logger.error("storage fails: %s", error, extra=self._about)
         elif self._failure is not None:
-            logger.warning("storage is well again")
+            logger.warning("storage is well again", extra=self._about)
             self._writer.restarts += 1
         self._failure = error
         self._writer.up = error is None
@@ -219,11 +232,12 @@ class Journal:
         self._advanced.clear()
 
     def _tell(self) -> None:
-        """Say that trouble began or ended, unless that is what was said last."""
+        """Say that trouble began, can't end by itself, or is over, unless that was said last."""
         trouble = self.trouble
-        if (trouble is not None) != self._told:
+        changed = (trouble is None) != (self._told is None)
+        if changed or (isinstance(trouble, LostError) and not isinstance(self._told, LostError)):
             self._on_trouble(trouble)
-            self._told = trouble is not None
+            self._told = trouble
 
     def _start_over(self) -> None:
         """It failed, wherever; what was heard and not dealt with is still there."""

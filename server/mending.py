@@ -51,6 +51,7 @@ class Mending:
         self._canvas = canvas
         self._log = log
         self._service = service
+        self._about = {"canvas": service.canvas}
         self._offload = offload
         self._came = came
         self._damaged: dict[int, Damage] = {}
@@ -86,6 +87,7 @@ class Mending:
                 "%s is damaged in the store, and is rebuilt from the log: %s",
                 unkey(damage.tile),
                 damage.text,
+                extra=self._about,
             )
         began = time.monotonic()
         canvas = self._canvas
@@ -94,9 +96,12 @@ class Mending:
             rows = mend(self._log, canvas.width, canvas.height, canvas.blank, tiles)
         except DamagedError as error:
             # There is no other copy to turn to, and everybody else's tiles are well.
-            logger.error("%d tiles are damaged, so they are black: %s", len(batch), error)
+            logger.error(
+                "%d tiles are damaged, so they are black: %s", len(batch), error, extra=self._about
+            )
             return [Mended(SavedTile(one.tile, one.seq, _BLACK), to_save=False) for one in batch]
-        logger.warning("%d tiles were rebuilt in %.2f s", len(batch), time.monotonic() - began)
+        took_s = time.monotonic() - began
+        logger.warning("%d tiles were rebuilt in %.2f s", len(batch), took_s, extra=self._about)
         return [Mended(rows[one.tile], to_save=one.row_read) for one in batch]
 
     def _done(self, mended: list[Mended]) -> None:
@@ -109,7 +114,7 @@ class Mending:
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, LogError):
             raise error
-        logger.warning("damaged tiles can't be rebuilt now: %s", error)
+        logger.warning("damaged tiles can't be rebuilt now: %s", error, extra=self._about)
         self._service.call_later(_RETRY_S, self._retry)
 
     def _retry(self) -> None:

@@ -1,6 +1,8 @@
-"""From a drawing message to everybody: ordered, applied, logged and given to the fan-out.
+"""From a drawing message to its place in the order: admitted or rejected, numbered, logged.
 
-There is no ``await`` between, so nobody sees a canvas between two messages.
+In a log of one writer that is its place, and it is applied at once. There is no ``await`` between,
+so nobody sees a canvas between two messages. In a shared log the stream gives it a place, and
+:mod:`server.following` applies it.
 """
 
 import logging
@@ -8,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from protocol.codec import encode
 from protocol.errors import RejectCode
-from protocol.messages import PIXEL_BYTES, Drawing, PixelRun, Reject
+from protocol.messages import Drawing, PixelRun, Reject
 from protocol.session import State
 from server.admission import Admission
 from server.allowance import OverBudget
-from server.checkpointer import Checkpointer
+from server.applying import Applying
 from server.fanout import Fanout
+from server.identity import Identity
 from server.journal import Journal
 from server.line import Offload
 from server.memory import Memory
@@ -35,27 +38,35 @@ _PREPARED_TILES = 64
 
 
 class Ordering:
-    """Orders the drawing of one hub."""
+    """Orders the drawing of one hub; where the log is ``shared``, it offers it."""
 
     def __init__(
         self,
         hub: "Hub",
         admission: Admission,
         journal: Journal,
-        checkpointer: Checkpointer,
+        applying: Applying,
         fanout: Fanout,
         memory: Memory,
         offload: Offload,
+        *,
+        shared: bool,
     ) -> None:
         self._hub = hub
         self._admission = admission
         self._journal = journal
-        self._checkpointer = checkpointer
+        self._applying = applying
+        self._shared = shared
         self._fanout = fanout
         self._memory = memory
         self._rasterising = Rasterising(hub.scheduler, offload)
         self._held: dict[Session, None] = {}
         """Sessions that drew while memory was tight: they go on when it no longer is."""
+
+    @property
+    def rasterising(self) -> int:
+        """Dear messages that wait for being rasterised, or are in work."""
+        return len(self._rasterising)
 
     def leave(self, session: Session) -> None:
         """The session ended."""
@@ -90,6 +101,9 @@ class Ordering:
                 self._order(session, message, pixels, paints)
 
         def prepare(paints: list[Paint], begin: int) -> None:
+            if self._shared:
+                order(paints)
+                return
             tiles = [paint.tile for paint in paints[begin : begin + _PREPARED_TILES]]
             for tile in tiles:
                 self._hub.canvas.prepare(tile)
@@ -108,7 +122,9 @@ class Ordering:
             self._rasterising.painted(session)
             if session.state is State.OPEN:
                 if not isinstance(error, DrawError):
-                    logger.error("a message could not be rasterised", exc_info=error)
+                    logger.error(
+                        "a message could not be rasterised", exc_info=error, extra=session.about
+                    )
                     error = DrawError(RejectCode.BAD_VALUE)
                 refusal = error
                 session.resume(lambda: self._reject(session, refusal))
@@ -130,10 +146,9 @@ class Ordering:
         data = encode(message)
         box = bounds(message, self._hub.info.width, self._hub.info.height)
         self._log(session, 1, pixels, data, box)
-        tiles = self._hub.canvas.paint(paints, self._hub.seq)
-        self._fanout.add(tiles, data)
-        self._hub.activity.drawn(tiles)
-        self._painted(session, 1, tiles, pixels=len(data) == PIXEL_BYTES)
+        if not self._shared:
+            self._applying.message(self._hub.seq + 1, data, paints)
+        self._drawn(session)
 
     def draw_run(self, session: Session, run: PixelRun) -> bool:
         """Order and apply a run of pixels; False, with nothing done, if one can't be drawn."""
@@ -145,43 +160,41 @@ class Ordering:
             pixels, session.role, self._hub.read_only, identity.allowance, now
         ):
             return False
-        by_tile = pixels.by_tile()
         self._log(session, len(run), len(run), run.data, pixels.bounds)
-        tiles = self._hub.canvas.paint([part.paint for part in by_tile], self._hub.seq)
-        for part in by_tile:
-            self._fanout.add((part.paint.tile,), part.data)
-            self._hub.activity.drawn((part.paint.tile,), len(part.data) // PIXEL_BYTES)
-        self._painted(session, len(run), tiles, pixels=True)
+        if not self._shared:
+            self._applying.pixels(self._hub.seq + len(run), pixels)
+        self._drawn(session)
         return True
 
     def _log(
         self, session: Session, messages: int, pixels: int, data: bytes, box: Rectangle
     ) -> None:
-        """Give messages their seqs and have them logged, first of all: whatever fails after that,
-        the log has no gap.
+        """Number messages and have them logged, first of all: whatever fails after that, the log
+        has no gap.
         """
         identity = session.identity
         assert identity is not None, "only an open session draws"
         identity.allowance.take(pixels, self._hub.scheduler.time())
-        first_seq = self._hub.seq + 1
-        self._hub.seq += messages
-        identity.handled += messages
-        identity.handled_seq = self._hub.seq
-        self._journal.draw(identity, session.author, first_seq, self._hub.seq, data, box)
+        identity.numbered += messages
+        self._journal.draw(identity, session.author, messages, data, box)
 
-    def _painted(self, session: Session, messages: int, tiles: list[int], *, pixels: bool) -> None:
-        """Messages up to the canvas's seq, single pixels alone or not, changed these tiles."""
+    def _drawn(self, session: Session) -> None:
+        """A session's messages are on their way into the log and, unless it is shared, applied."""
         identity = session.identity
         assert identity is not None, "only an open session draws"
-        self._hub.pyramid.mark(tiles)
-        self._hub.overviews.touch(tiles)
-        self._checkpointer.drawn(messages, pixels=pixels)
+        self._handled(identity)
         if self._memory.tight and not self._hub.read_only:
             session.hold()
             self._held[session] = None
         if not identity.allowance.unlimited:
             session.outbox.budget_due = True
         self._fanout.due(session)
+
+    def _handled(self, identity: Identity) -> None:
+        """What came is in its place in the order; in a shared log the stream has to say so."""
+        if not self._shared:
+            identity.handled = identity.numbered
+            identity.handled_seq = self._hub.seq
 
     def go_on(self) -> None:
         """Sessions that were held because memory was tight handle their next messages."""
@@ -194,16 +207,16 @@ class Ordering:
     def _reject(self, session: Session, error: DrawError) -> None:
         identity = session.identity
         assert identity is not None, "only an open session draws"
-        identity.handled += 1
-        identity.handled_seq = self._hub.seq
+        identity.numbered += 1
         identity.reject(error.code)
+        self._handled(identity)
         self._hub.counts.rejects[error.code] += 1
         over = error if isinstance(error, OverBudget) else None
         retry_ms = over.retry_ms if over is not None else 0
-        session.outbox.rejects.append(Reject(identity.handled, error.code, retry_ms))
+        session.outbox.rejects.append(Reject(identity.numbered, error.code, retry_ms))
         self._journal.count(identity)
         self._fanout.due(session)
         if over is not None:
             session.outbox.budget_due = True
             now = self._hub.scheduler.time()
-            identity.paces.flood.rejected(identity.handled, over, now)
+            identity.paces.flood.rejected(identity.numbered, over, now)

@@ -204,7 +204,12 @@ class Paging:
             return
         if self.pyramid.remake(damage.tile):
             where = unkey(damage.tile)
-            logger.warning("%s is damaged in the store, and computed anew: %s", where, damage.text)
+            logger.warning(
+                "%s is damaged in the store, and computed anew: %s",
+                where,
+                damage.text,
+                extra={"canvas": self._service.canvas},
+            )
         self._settle_tile(damage.tile)
 
     def _mended(self, mended: list[Mended]) -> None:
@@ -250,7 +255,11 @@ class Paging:
         if self._stopped:
             return
         if self._retry_s == _RETRY_INITIAL_S:
-            logger.warning("tiles can't be read, and are asked for again: %s", error)
+            logger.warning(
+                "tiles can't be read, and are asked for again: %s",
+                error,
+                extra={"canvas": self._service.canvas},
+            )
         self._residents.fetching.difference_update(batch)
         self._wanted.update((tile, None) for tile in batch if tile in self._waits)
         self._service.call_later(self._retry_s, self._retry)

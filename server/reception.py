@@ -9,13 +9,14 @@ from protocol.messages import NEW_SESSION, VERSION, Clock, Hello, Welcome
 from protocol.session import State
 from server.allowance import AddressBuckets, Allowance
 from server.bucket import Bucket, Rate
+from server.following import Following
 from server.identity import Identities, Identity
 from server.journal import Journal
 from server.line import Offload, Scheduler
 from server.paces import Paces
 from server.session import Session
 from server.welcome import welcome_info
-from tiles.log.base import Author, Log, SessionCount
+from tiles.log.base import Author, Log, LogError, Ordered, SessionCount
 
 if TYPE_CHECKING:
     from server.hub import Hub
@@ -26,6 +27,8 @@ IN_TROUBLE = (
     "Storage is in trouble: the canvas is read-only for now, and goes on by itself once it is well."
 )
 _IDENTITY_KEEP_S = 3600.0
+_TAKEN_OVER = "a newer connection has taken over"
+_LOOKED_UP = "the session can't be looked up now"
 
 
 class Reception:
@@ -36,6 +39,7 @@ class Reception:
         hub: "Hub",
         log: Log,
         journal: Journal,
+        following: Following | None,
         rate: Rate,
         scheduler: Scheduler,
         offload: Offload,
@@ -49,6 +53,7 @@ class Reception:
         self._hub = hub
         self._log = log
         self._journal = journal
+        self._following = following
         self._rate = rate
         self._scheduler = scheduler
         self._offload = offload
@@ -61,6 +66,9 @@ class Reception:
             )
         if hello.token:
             raise ProtocolError("the token is not valid here", CloseCode.BAD_TOKEN)
+        if self._following is not None:
+            self._claim(session, hello.session)
+            return
         identity = self.identities.get(hello.session)
         if identity is not None or hello.session == NEW_SESSION:
             self._attach(session, identity or self._create(None))
@@ -77,10 +85,56 @@ class Reception:
                 failed(error)
 
         def failed(error: Exception) -> None:
-            logger.error("a session could not be taken up again", exc_info=error)
-            session.end(CloseCode.TRY_LATER, "the session can't be looked up now")
+            logger.error(
+                "a session could not be taken up again", exc_info=error, extra=session.about
+            )
+            session.end(CloseCode.TRY_LATER, _LOOKED_UP)
 
         self._offload(lambda: self._log.session(hello.session), found, failed)
+
+    def _claim(self, session: Session, id: bytes) -> None:
+        """Ask all nodes for the session; who had it on any of them is fenced then."""
+
+        following = self._following
+        assert following is not None, "a shared log is followed"
+
+        def claimed(answer: SessionCount | LogError) -> None:
+            following.hear(lambda: taken(answer))
+
+        def taken(answer: SessionCount | LogError) -> None:
+            if session.state is not State.RESUMING:
+                return
+            if isinstance(answer, LogError):
+                logger.warning("a session could not be claimed: %s", answer)
+                session.end(CloseCode.TRY_LATER, _LOOKED_UP)
+            else:
+                self._attach(session, self._create(answer))
+
+        try:
+            # Whoever claims it past there has dialled later, so this connection is given up: its
+            # HELLO was under way for long. Or it comes back, and has it then.
+            self._log.claim(id, claimed, session.opened_place)
+        except LogError as error:
+            claimed(error)
+
+    def counted(self, ordered: Ordered) -> None:
+        """A shared log's entry is applied: sessions' counts moved, and some changed hands."""
+        for count in ordered.counts:
+            identity = self.identities.get(count.session)
+            if identity is not None and identity.claim == count.claim:
+                identity.handled = count.handled
+                identity.handled_seq = self._hub.seq
+                if identity.connection is not None:
+                    self._hub.due(identity.connection)
+        for count in ordered.claimed:
+            identity = self.identities.get(count.session)
+            if identity is not None and identity.claim != count.claim:
+                identity.claim = 0  # it is another connection's, perhaps of another node
+                _end(identity, CloseCode.TAKEN_OVER, _TAKEN_OVER)
+        for id, claim in ordered.void:
+            identity = self.identities.get(id)
+            if identity is not None and identity.claim == claim:
+                _end(identity, CloseCode.TRY_LATER, "the session is not known any more")
 
     def leave(self, session: Session) -> None:
         """The connection ended; its identity waits for the next."""
@@ -111,6 +165,12 @@ class Reception:
 
     def _create(self, count: SessionCount | None) -> Identity:
         now = self._scheduler.time()
+        before = self.identities.get(count.session) if count is not None else None
+        if before is not None:  # who had it is fenced; its budget isn't new
+            identity = self.identities.create(before.allowance, before.paces, count)
+            identity.connection, identity.waiting = before.connection, before.waiting
+            self._journal.submit()  # what it drew for the older claim, apart from what comes
+            return identity
         allowance = Allowance(Bucket(self._rate, now), Bucket(self._tried, now))
         return self.identities.create(allowance, Paces(self._hub.settings, now), count)
 
@@ -118,10 +178,10 @@ class Reception:
         for other in (identity.connection, identity.waiting):
             if other is not None and other.opened_at > session.opened_at:
                 # This HELLO was under way for so long that its client had dialled again.
-                session.end(CloseCode.TAKEN_OVER, "a newer connection has taken over")
+                session.end(CloseCode.TAKEN_OVER, _TAKEN_OVER)
                 return
             if other is not None:
-                other.end(CloseCode.TAKEN_OVER, "a newer connection has taken over")
+                other.end(CloseCode.TAKEN_OVER, _TAKEN_OVER)
         session.identity = identity
         session.author = Author(identity.id, session.presence.name, session.address)
         identity.waiting = session
@@ -166,3 +226,10 @@ class Reception:
             session.role,
             welcome_info(hub.info, hub.settings, identity.rejected),
         )
+
+
+def _end(identity: Identity, code: CloseCode, reason: str) -> None:
+    """End who is connected as an identity that isn't this node's any more."""
+    for session in (identity.connection, identity.waiting):
+        if session is not None:
+            session.end(code, reason)

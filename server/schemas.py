@@ -13,7 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from server.settings import CANVAS_NAME, COLOUR, CanvasName, Colour, HexColour
+from server.setting_types import CANVAS_NAME, COLOUR, CanvasName, Colour, HexColour
 from tiles.geometry import CANVAS_MAX, level_count
 from tiles.log.base import CanvasInfo
 

@@ -9,42 +9,55 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 import uvicorn
 import uvloop
 
 from protocol.messages import CLIENT_FRAME_MAX_BYTES
-from server.app import create_app
+from server.app import Application, create_app
 from server.control import Control, remove_control, write_control
 from server.datafolder import DataFolderError
 from server.garbage import Sweeping, leave_all, settle
 from server.heap import share_heap
 from server.http.prompt_protocol import PromptHttpProtocol
+from server.listener import BACKLOG, ListenError, listen, url_of
 from server.logs import log_to_stderr
+from server.service_manager import tell
 from server.settings import Settings
 from server.websocket import WebSocketLine
+from server.workers.folder import WorkerFolder
+from server.workers.siblings import FiguresSocket, Siblings
 
 logger = logging.getLogger(__name__)
 
-_BACKLOG = 2048
-_LINGER_S = 1
+LINGER_S = 1
 """Time that answers under way get once the canvases are closed."""
-_TOKEN_BYTES = 32
-_USER_TIMEOUT_MS = 30_000
-_NOTSENT_BYTES = 65_536
-"""What the system takes of bytes that can't go out yet. The rest waits where its session sees that
-it does; by default megabytes of what is out of date lie in the system for each slow reader."""
+TOKEN_BYTES = 32
 _SWITCH_INTERVAL_S = 0.0005
+_READY_POLL_S = 0.02
 
 
 class ServeError(Exception):
     """The server can't run; the text says why."""
 
 
-def serve(settings: Settings) -> None:
+@dataclass(frozen=True)
+class Worker:
+    """A server that is number ``number`` of ``count`` behind one port, with folders side by side.
+
+    ``token`` is what lets its holder administer any of them.
+    """
+
+    number: int
+    count: int
+    token: str
+
+
+def serve(settings: Settings, worker: Worker | None = None) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`ServeError`."""
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format, worker.number if worker else None)
     _raise_file_limit()
     share_heap()
     # The log's thread gives up the interpreter at each statement; beside a busy loop it would wait
@@ -52,17 +65,29 @@ def serve(settings: Settings) -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_serve(settings))
-        except DataFolderError as error:
+            if worker is None:
+                _refuse_workers_folder(settings)
+            runner.run(_serve(settings, worker))
+        except (DataFolderError, ListenError) as error:
             raise ServeError(str(error)) from None
     leave_all()
 
 
-async def _serve(settings: Settings) -> None:
+def _refuse_workers_folder(settings: Settings) -> None:
+    """Nobody begins a second history beside one. Raises DataFolderError."""
+    folder = WorkerFolder(settings.data)
+    if folder.holds_canvases:
+        raise folder.held_in_nats(
+            f"take that, or `tilecast migrate --from-workers --data {settings.data}`, which moves "
+            "them into files"
+        )
+
+
+async def _serve(settings: Settings, worker: Worker | None) -> None:
     app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        listener = _listen(settings.host, settings.port)
-        url = _url(listener)
+    async with app.router.lifespan_context(app), _among_siblings(app, settings, worker):
+        listener = listen(settings.host, settings.port, shared=worker is not None)
+        url = url_of(listener)
 
         class HttpConnection(PromptHttpProtocol):
             """With the timeouts as they are set."""
@@ -89,12 +114,14 @@ async def _serve(settings: Settings) -> None:
             # Addresses are read through trusted proxies by server.address.
             proxy_headers=False,
             server_header=False,
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_LINGER_S,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=LINGER_S,
         )
-        server = _Server(config, app.state.context.canvases.stop)
-        app.state.control_token = secrets.token_urlsafe(_TOKEN_BYTES)
-        control = Control(pid=os.getpid(), url=url, token=app.state.control_token)
+        # Those who are sent away are to find one of the others.
+        server = _Server(config, app.context.canvases.stop, leaves_port=worker is not None)
+        token = worker.token if worker else secrets.token_urlsafe(TOKEN_BYTES)
+        app.state.control_token = token
+        control = Control(pid=os.getpid(), url=url, token=token)
 
         async def announce() -> None:
             try:
@@ -119,6 +146,30 @@ async def _serve(settings: Settings) -> None:
                 await announcing
 
 
+@contextlib.asynccontextmanager
+async def _among_siblings(
+    app: Application, settings: Settings, worker: Worker | None
+) -> AsyncIterator[None]:
+    """Be one of the workers, if it is one: it listens once it can serve, the others do till then.
+
+    Raises :class:`server.datafolder.DataFolderError`.
+    """
+    if worker is None:
+        yield
+        return
+    folder = WorkerFolder(settings.data.parent.parent)
+    app.context.siblings = Siblings(folder, worker.number, worker.count)
+    told = FiguresSocket(settings.data, lambda: app.context.figures.read().collect())
+    await told.open()
+    try:
+        await app.state.opening
+        while not app.context.canvases.ready:  # noqa: ASYNC110  by many causes
+            await asyncio.sleep(_READY_POLL_S)
+        yield
+    finally:
+        told.close()
+
+
 def _announce(settings: Settings, control: Control) -> None:
     """Tell commands and people where the server is. Raises :class:`ServeError`."""
     try:
@@ -126,15 +177,19 @@ def _announce(settings: Settings, control: Control) -> None:
     except OSError as error:
         raise ServeError(f"{settings.data} can't be written: {error.strerror}") from None
     print(f"Tilecast is ready: {control.url}{settings.root_path}/", flush=True)
+    tell("READY=1")
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, stopped by signals that end well, canvases first."""
 
-    def __init__(self, config: uvicorn.Config, stop: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, stop: Callable[[], Awaitable[None]], *, leaves_port: bool
+    ) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
         self._stop = stop
+        self._leaves_port = leaves_port
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -144,6 +199,10 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the canvases, which tells every client, then what is left."""
         logger.info("stopping")
+        tell("STOPPING=1")
+        if self._leaves_port:
+            for server in self.servers:
+                server.close()
         await self._stop()
         await super().shutdown(sockets)
 
@@ -159,29 +218,6 @@ class _Server(uvicorn.Server):
         finally:
             for number in signals:
                 loop.remove_signal_handler(number)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises :class:`ServeError`."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
-    except OSError as error:
-        shown = f"[{host}]" if ":" in host else host
-        raise ServeError(f"can't listen on {shown}:{port}: {error.strerror}") from None
-    # Connections inherit it: a peer that takes nothing for so long is gone.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOTSENT_BYTES)
-    return listener
-
-
-def _url(listener: socket.socket) -> str:
-    """The address that a browser on this machine takes."""
-    host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _raise_file_limit() -> None:

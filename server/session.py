@@ -33,6 +33,7 @@ from tiles.log.base import Author
 
 if TYPE_CHECKING:
     from server.hub import Hub
+    from server.person import Person
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Session:
         self.queued = False
         """See :class:`server.turns.Worker`."""
         self.opened_at = hub.scheduler.time()
+        self.opened_place = hub.place
         self.identity: Identity | None = None
         self.role = Role.PAINTER
         self.author = Author(b"")
@@ -102,7 +104,7 @@ class Session:
         """The last VIEWPORT, if it isn't applied yet."""
         self.cursor: CursorMove | None = None
         self.presence = anonymous
-        self.hears: set[Session] = set()
+        self.hears: set[Person] = set()
         self.heard_by: set[Session] = set()
         self.following = 0
         self.answering = False
@@ -123,6 +125,11 @@ class Session:
         return self.identity.client if self.identity else 0
 
     @property
+    def about(self) -> dict[str, object]:
+        """Whose it is, for a line of the log."""
+        return {"canvas": self._hub.name, "session": self.client}
+
+    @property
     def idle(self) -> bool:
         """Whether everything received has been handled, or nothing more will be."""
         waits = self._inbox or self._frames or self._busy or self._prepared
@@ -139,6 +146,9 @@ class Session:
         """Take one binary frame; it is handled now, or in slices over the next turns."""
         if self.state is State.CLOSED:
             return
+        counts = self._hub.counts
+        counts.received_frames += 1
+        counts.received_bytes += len(frame)
         if self._frames or len(frame) > _SHORT_BYTES:
             self._frames.append(decode_steps(frame, Sender.CLIENT))
         else:
@@ -178,7 +188,7 @@ class Session:
             self.end(error.close_code, error.reason)
             ended = False  # what else came is parsed, and its answer to the close is found
         except Exception:
-            logger.exception("what a client sent could not be read")
+            logger.exception("what a client sent could not be read", extra=self.about)
             self.end(CloseCode.TRY_LATER, "the server failed at a message")
             ended = True
         finally:
@@ -228,7 +238,7 @@ class Session:
         except ProtocolError:
             raise
         except Exception:
-            logger.exception("a message could not be handled")
+            logger.exception("a message could not be handled", extra=self.about)
             self.end(CloseCode.TRY_LATER, "the server failed at a message")
 
     def _handle(self, message: ClientMessage | PixelRun) -> None:

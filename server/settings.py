@@ -1,99 +1,34 @@
 """Every setting of the server, declared once: name, default, bounds and what it means.
 
 A setting comes from, first to last: a command line flag (``--budget-pixels``), the environment
-(``TILECAST_BUDGET_PIXELS``), ``tilecast.toml`` (``budget_pixels = …``), its default.
+(``TILECAST_BUDGET_PIXELS``), ``tilecast.toml`` (``budget_pixels = …``), its default
+(:mod:`server.settings_loading`).
 ``docs/settings.md`` is generated from here (:mod:`server.settings_page`).
 """
 
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import Field
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from protocol.messages import NO_LIMIT
+from server.setting_types import (
+    CanvasName,
+    HexColour,
+    NatsServers,
+    Networks,
+    Origins,
+    RootPath,
+    WorkerCount,
+)
 from tiles.geometry import CANVAS_MAX
 
-CONFIG_FILE = Path("tilecast.toml")
 ENV_PREFIX = "TILECAST_"
-CANVAS_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
-COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.ASCII | re.IGNORECASE)
-
-Colour = tuple[int, int, int]
-Network = IPv4Network | IPv6Network
-
-
-class SettingsError(Exception):
-    """The configuration can't be used; the text names the setting and what is wrong with it."""
-
-
-def parse_colour(text: str) -> Colour:
-    """(r, g, b) of ``#rrggbb`` or ``#rgb``. Raises ValueError."""
-    if not COLOUR.fullmatch(text):
-        raise ValueError(f"{text!r} is no colour: it takes #rrggbb or #rgb")
-    digits = text[1:]
-    if len(digits) == 3:  # noqa: PLR2004  the short form doubles each digit
-        digits = "".join(digit * 2 for digit in digits)
-    r, g, b = bytes.fromhex(digits)
-    return r, g, b
-
-
-def check_canvas_name(name: str) -> str:
-    """The name, if a canvas may be called that. Raises ValueError."""
-    if not CANVAS_NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is no canvas name: it takes 1 to 64 of a-z, 0-9, _ and -, "
-            "the first a letter or a digit"
-        )
-    return name
-
-
-def _split(value: object) -> object:
-    """A list as it is written on one line: by commas or blanks; ``none`` is the empty one."""
-    if not isinstance(value, str):
-        return value
-    parts = [part for part in re.split(r"[,\s]+", value) if part]
-    return [] if parts == ["none"] else parts
-
-
-def _colour(value: object) -> object:
-    return parse_colour(value) if isinstance(value, str) else value
-
-
-def _origin(value: str) -> str:
-    if value != "*" and not re.fullmatch(r"https?://[^/?#\s]+", value):
-        raise ValueError(f"{value!r} is no origin: it takes scheme://host[:port], or *")
-    return value.lower()
-
-
-def _root_path(value: str) -> str:
-    if value and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value):
-        raise ValueError(f"{value!r} is no path: it takes /a or /a/b, without a slash at the end")
-    return value
-
-
-CanvasName = Annotated[str, AfterValidator(check_canvas_name)]
-Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
-]
-Networks = Annotated[
-    tuple[Annotated[Network, BeforeValidator(lambda value: ip_network(value, strict=False))], ...],
-    NoDecode,
-    BeforeValidator(_split),
-]
-_Channel = Annotated[int, Field(ge=0, le=255)]
-HexColour = Annotated[tuple[_Channel, _Channel, _Channel], NoDecode, BeforeValidator(_colour)]
-RootPath = Annotated[str, AfterValidator(_root_path)]
 
 
 class Settings(BaseSettings):
@@ -106,6 +41,7 @@ class Settings(BaseSettings):
     GROUPS: ClassVar[tuple[tuple[str, str], ...]] = (
         ("host", "Where it listens"),
         ("data", "Canvases"),
+        ("workers", "Many nodes"),
         ("max_connections", "Who may connect"),
         ("budget_pixels", "Limits on drawing"),
         ("max_viewport_tiles", "Limits on watching"),
@@ -136,6 +72,60 @@ class Settings(BaseSettings):
     height: int = Field(1024, ge=1, le=CANVAS_MAX, description="Height of a new canvas, in pixels.")
     background: HexColour = Field(
         (255, 255, 255), description="Background of a new canvas, `#rrggbb`."
+    )
+
+    workers: WorkerCount = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes that serve behind the port together, over a NATS server that is "
+        "started for them; `auto`: as many as processors, at least 2; 0: this one alone.",
+    )
+    cluster: NatsServers = Field(
+        (),
+        description="NATS servers, such as `nats://10.0.0.5:4222`: the canvases are their streams, "
+        "which all nodes share, and `data` is this node's own.",
+    )
+    replicas: int = Field(
+        0,
+        ge=0,
+        le=5,
+        description="NATS servers that keep a new canvas; 0: as many as `cluster` names, up to 3.",
+    )
+    nats_credentials: Path | None = Field(
+        None, description="File of the JWT and key that NATS knows this node by."
+    )
+    nats_ca: Path | None = Field(None, description="Certificates that NATS is trusted by, PEM.")
+    nats_certificate: Path | None = Field(
+        None, description="This node's own certificate for NATS, PEM."
+    )
+    nats_key: Path | None = Field(None, description="The key of that certificate, PEM.")
+    snapshot_interval_s: float = Field(
+        3600.0,
+        gt=0,
+        le=86_400 * 7,
+        description="Longest time until a canvas that changed has a new snapshot, for nodes that "
+        "begin anew.",
+    )
+    snapshot_entries: int = Field(
+        100_000,
+        ge=1,
+        le=2**31 - 1,
+        description="Entries of a canvas's stream past its newest snapshot after which another is "
+        "made; the stream is trimmed behind the one before.",
+    )
+    snapshot_bytes: int = Field(
+        268_435_456,
+        ge=1_048_576,
+        description="Bytes of a canvas's stream past its newest snapshot after which another is "
+        "made.",
+    )
+    history_keep_days: float = Field(
+        30.0,
+        ge=0,
+        le=36_500,
+        description="Days of history that snapshots hold: who painted what, and when. What is "
+        "shown doesn't depend on it.",
     )
 
     max_connections: int = Field(
@@ -333,6 +323,14 @@ class Settings(BaseSettings):
         pattern="^(debug|info|warning|error)$",
         description="Least level of what is logged: `debug`, `info`, `warning` or `error`.",
     )
+    log_format: str = Field(
+        "text",
+        pattern="^(text|json)$",
+        description="How lines of the log are written: `text`, or one `json` object each.",
+    )
+    access_log: bool = Field(
+        False, description="Log a line for each HTTP request and each WebSocket that ended."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -343,54 +341,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The constructor looks at its arguments alone; the rest is :func:`load_settings`'s."""
+        """The constructor looks at its arguments alone."""
         return (init_settings,)
-
-
-def load_settings(flags: Mapping[str, object], config: Path | None = None) -> Settings:
-    """The settings from flags, environment and file.
-
-    ``flags`` holds the settings that were given on the command line. ``config`` is the file to
-    read; without it ``tilecast.toml`` of the working directory, if there is one. Raises
-    :class:`SettingsError`.
-    """
-    environment = EnvSettingsSource(Settings, env_ignore_empty=True)()
-    layers = (
-        (_read_file(config), f"{config or CONFIG_FILE}: "),
-        (environment, "environment: "),
-        (flags, ""),
-    )
-    values: dict[str, object] = {}
-    origin: dict[str, str] = {}
-    for layer, where in layers:
-        values.update(layer)
-        origin.update(dict.fromkeys(layer, where))
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError("; ".join(_complaints(error, origin))) from None
-
-
-def _read_file(config: Path | None) -> dict[str, object]:
-    path = config or CONFIG_FILE
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except FileNotFoundError:
-        if config is None:
-            return {}
-        raise SettingsError(f"{config}: there is no such file") from None
-    except OSError as error:
-        raise SettingsError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: {error}") from None
-
-
-def _complaints(error: ValidationError, origin: Mapping[str, str]) -> Iterator[str]:
-    for problem in error.errors(include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else ""
-        if problem["type"] == "extra_forbidden":
-            yield f"{origin.get(name, '')}there is no setting {name}"
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            yield f"{origin.get(name, '')}{name}: {message}"

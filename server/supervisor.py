@@ -88,14 +88,22 @@ class Service(Watched):
 
     def _fail(self, error: Exception) -> None:
         if self._stopped:
-            logger.error("%s failed at its end", self, exc_info=error)
+            logger.error(
+                "%s failed at its end", self, exc_info=error, extra={"canvas": self.canvas}
+            )
             return
         if self.time() - self._began > HEALTHY_S:
             self._wait_s = RESTART_INITIAL_S
         self._life += 1
         self.up = False
         self._scheduler.call_later(self._wait_s, self._begin, self._life)
-        logger.error("%s failed; restart in %g s", self, self._wait_s, exc_info=error)
+        logger.error(
+            "%s failed; restart in %g s",
+            self,
+            self._wait_s,
+            exc_info=error,
+            extra={"canvas": self.canvas},
+        )
         self._wait_s = min(2 * self._wait_s, RESTART_MAX_S)
 
     def _begin(self, life: int) -> None:

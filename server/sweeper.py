@@ -82,7 +82,7 @@ class Sweeper:
         try:
             self._look_at(session, now)
         except Exception:
-            logger.exception("a session could not be looked after")
+            logger.exception("a session could not be looked after", extra=session.about)
             if session in self._failed_before:
                 session.end(CloseCode.TRY_LATER, "the server failed at this session")
             else:

@@ -26,6 +26,7 @@ from protocol.errors import CloseCode
 from protocol.messages import SUBPROTOCOL
 from server import problems
 from server.door import Door, Refused
+from server.http.access import CLIENT
 from server.http.protocol import HEAD_TOO_LARGE
 from server.plain_frames import PlainFrames
 
@@ -380,6 +381,7 @@ class WebSocketEndpoint:
         try:
             session = self._door.enter(scope, line)
         except Refused as refused:
+            self._door.refused(scope, refused.code)
             line.close(refused.code, refused.reason)
             return
         line.limit_unsent(self._door.slow_reader_bytes)
@@ -389,5 +391,6 @@ class WebSocketEndpoint:
                 if line.session is not None:
                     line.take(event.get("bytes"))  # it came before there was a session
         finally:
+            scope[CLIENT] = session.client
             session.lost()
             self._door.left(scope)

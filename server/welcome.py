@@ -5,7 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from server.settings import Colour, Settings
+from server.setting_types import Colour
+from server.settings import Settings
 from tiles.log.base import CanvasInfo
 
 

@@ -1,6 +1,7 @@
 """What the log's tests share: a listener that remembers, sample drawing, and a rig per log."""
 
 import itertools
+import os
 import shutil
 import threading
 from abc import ABC, abstractmethod
@@ -11,7 +12,17 @@ import apsw
 
 from tests.faulty_vfs import FaultyVFS
 from tests.memory_log import MemoryLog, MemoryStore
-from tiles.log.base import Author, Batch, CanvasInfo, Commit, Log, LogError, Recovered, SessionCount
+from tiles.log.base import (
+    Author,
+    Batch,
+    CanvasInfo,
+    Commit,
+    Log,
+    LogError,
+    Ordered,
+    Recovered,
+    SessionCount,
+)
 from tiles.log.sqlite import SqliteLog, create
 
 WAIT_S = 20.0
@@ -27,7 +38,18 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[int | Exception | None] = []
+        self.entries: list[Ordered] = []
+        """What a shared log said of each entry."""
+        self.seq = 0
+        """How far a shared log's order has come."""
         self._changed = threading.Condition()
+
+    def ordered(self, ordered: Ordered) -> None:
+        """Remember what an entry came to."""
+        with self._changed:
+            self.entries.append(ordered)
+            self.seq = ordered.batches[-1].last_seq if ordered.batches else self.seq
+            self._changed.notify_all()
 
     def durable(self, ticket: int) -> None:
         """Remember a ticket."""
@@ -60,18 +82,42 @@ class Recorder:
         """Wait until trouble was told so many times, its ends included."""
         self._wait(lambda: len(self.troubles) >= count)
 
+    def wait_ordered(self, seq: int) -> None:
+        """Wait until a shared log has said what becomes ``seq``."""
+        self._wait(lambda: self.seq >= seq)
+
     def _wait(self, condition: Callable[[], bool]) -> None:
         with self._changed:
             assert self._changed.wait_for(condition, WAIT_S), self.events
 
 
-class Drawing:
-    """Makes commits that follow each other."""
+class Painter:
+    """A session as it draws: in a shared log by its claim."""
 
-    def __init__(self, seq: int = 0) -> None:
+    def __init__(self, start: SessionCount) -> None:
+        self.session = start.session
+        self._claim = start.claim
+        self._client = start.client
+        self._handled = start.handled
+
+    def count(
+        self, handled: int, rejected: tuple[tuple[int, int], ...] = (), seen_ms: int = TIME_MS
+    ) -> SessionCount:
+        """Its count as it shall be, after the one before."""
+        since, self._handled = self._handled, handled
+        return SessionCount(
+            self.session, handled, rejected, seen_ms, self._claim, self._client, since
+        )
+
+
+class Drawing:
+    """Makes commits that follow each other, of one session."""
+
+    def __init__(self, seq: int = 0, painter: Painter | None = None) -> None:
         self.seq = seq
         self.ticket = 0
         self.batches: list[Batch] = []
+        self.painter = painter or Painter(SessionCount(SESSION, 0, (), 0))
 
     def batch(self, count: int = 1, author: Author | None = None) -> Batch:
         """The next ``count`` messages."""
@@ -80,7 +126,7 @@ class Drawing:
         batch = Batch(
             first,
             self.seq,
-            author or Author(SESSION, "Ann", b"\x01" * 8, "sub"),
+            author or Author(self.painter.session, "Ann", b"\x01" * 8, "sub"),
             TIME_MS + first,
             (first % 1000, 0, 999, 699),
             first.to_bytes(8, "little") * count,
@@ -93,12 +139,24 @@ class Drawing:
         self.ticket += 1
         batches = tuple(self.batch(length) for length in lengths)
         if counts is None:
-            counts = (SessionCount(SESSION, self.seq, (), TIME_MS + self.seq),)
+            counts = (self.painter.count(self.seq, (), TIME_MS + self.seq),)
         return Commit(self.ticket, batches, counts)
 
 
 class Rig(ABC):
-    """One canvas's storage, over which a test opens logs one after the other."""
+    """One canvas's storage, over which a test opens logs one after the other.
+
+    What differs between logs is said by facts; the rest of the contract is the same for all.
+    """
+
+    crash_changes_epoch = True
+    """Whether a crash may have lost what was shown; a shared log gets it back from its stream."""
+    takes_any_count = True
+    """Whether a count is taken as it comes: of any session, seen at any time."""
+    orders_in_trouble = True
+    """Whether what is appended while writes fail has its place in the order then."""
+    updates_before_start = True
+    """Whether settings can be stored before the log is started."""
 
     @abstractmethod
     def log(self) -> Log:
@@ -125,8 +183,21 @@ class Rig(ABC):
         log = self.log()
         recovered = log.open()
         recorder = Recorder()
-        log.start(recorder)
+        recorder.seq = recovered.seq
+        log.start(recorder, recorder.ordered)
         return log, recovered, recorder
+
+    def painter(self, _log: Log) -> Painter:
+        """A new session that may draw."""
+        return Painter(SessionCount(os.urandom(16), 0, (), 0))
+
+    def drawing(self, log: Log) -> Drawing:
+        """Commits of a new session."""
+        return Drawing(painter=self.painter(log))
+
+    @abstractmethod
+    def in_order(self, recorder: Recorder, seq: int) -> None:
+        """Wait until what was appended up to ``seq`` has its place in the order."""
 
 
 class MemoryRig(Rig):
@@ -156,20 +227,25 @@ class MemoryRig(Rig):
         """Heal the newest log."""
         self._logs[-1].heal()
 
+    def in_order(self, recorder: Recorder, seq: int) -> None:
+        """It was when it was appended."""
+
     def dispose(self) -> None:
         """Nothing runs."""
 
 
 class SqliteRig(Rig):
-    """:class:`SqliteLog` over a VFS that can fail."""
+    """:class:`SqliteLog` over a VFS that can fail; with an ``epoch``, a shared log's fold."""
 
-    def __init__(self, folder: Path, info: CanvasInfo = INFO) -> None:
+    def __init__(self, folder: Path, info: CanvasInfo = INFO, epoch: int | None = None) -> None:
         self.folder = folder / f"rig{next(_names)}"
         self.path = self.folder / "0" / "main.sqlite"
         self.vfs = FaultyVFS(f"faulty{next(_names)}")
         self._lives = itertools.count(1)
         self._logs: list[SqliteLog] = []
-        create(self.path, info)
+        self._info = info
+        self._epoch = epoch
+        create(self.path, info, epoch)
 
     def log(self) -> SqliteLog:
         """A log over the file as it is."""
@@ -179,6 +255,7 @@ class SqliteRig(Rig):
             retry_max_s=0.02,
             update_timeout_s=WAIT_S,
             vfs=self.vfs.name,
+            keeps_epoch=self._epoch is not None,
         )
         self._logs.append(log)
         return log
@@ -191,6 +268,12 @@ class SqliteRig(Rig):
         self.path = folder / self.path.name
         self.heal()
 
+    def lose(self) -> None:
+        """Go on with a new file that holds nothing."""
+        self.path = self.folder / str(next(self._lives)) / self.path.name
+        create(self.path, self._info, self._epoch)
+        self.heal()
+
     def fail(self, code: int = apsw.SQLITE_IOERR_WRITE) -> None:
         """Fail every write with a result code."""
         self.vfs.on_write = code
@@ -198,6 +281,9 @@ class SqliteRig(Rig):
     def heal(self) -> None:
         """Writes and syncs succeed."""
         self.vfs.heal()
+
+    def in_order(self, recorder: Recorder, seq: int) -> None:
+        """It was when it was appended."""
 
     def dispose(self) -> None:
         """Close every log that still runs."""

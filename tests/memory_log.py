@@ -12,6 +12,8 @@ from tiles.log.base import (
     Commit,
     Listener,
     LogError,
+    Mark,
+    Ordered,
     Recovered,
     SavedTile,
     SessionCount,
@@ -36,6 +38,7 @@ class MemoryStore:
     tiles: dict[int, SavedTile] = field(default_factory=dict)
     checkpoint_seq: int = 0
     overviews: bool = True
+    mark: Mark = field(default_factory=Mark)
 
     @property
     def seq(self) -> int:
@@ -48,8 +51,12 @@ class MemoryLog:
 
     With a ``schedule``, a group of commits is durable ``delay_s`` after it was begun, and what was
     appended meanwhile is the next group, as with a real disk. Without one, :meth:`commit` says
-    when. The listener is called from within those calls.
+    when. The listener is called from within those calls. One that ``keeps_epoch`` is the fold of a
+    shared log: a crash doesn't change it.
     """
+
+    shared = False
+    behind = 0
 
     def __init__(
         self,
@@ -58,11 +65,13 @@ class MemoryLog:
         schedule: Schedule | None = None,
         delay_s: float = 0.0,
         epochs: Callable[[], int] = new_epoch,
+        keeps_epoch: bool = False,
     ) -> None:
         self.store = store
         self.delay_s = delay_s
         self._schedule = schedule
         self._epochs = epochs
+        self._keeps_epoch = keeps_epoch
         self._order: Order | None = None
         self._listener: Listener | None = None
         self._commits: deque[Commit] = deque()
@@ -81,16 +90,22 @@ class MemoryLog:
         if store.batches and store.seq < store.checkpoint_seq:
             raise LogError("the log ends before its tiles")
         clean = store.clean
-        if not clean:
+        if not (clean or self._keeps_epoch):
             store.epoch = self._epochs()
         store.clean = False
         store.in_use = True
         self._order = Order(store.seq)
         return Recovered(
-            store.info, store.epoch, store.seq, store.checkpoint_seq, clean, store.overviews
+            store.info,
+            store.epoch,
+            store.seq,
+            store.checkpoint_seq,
+            clean,
+            store.overviews,
+            mark=store.mark,
         )
 
-    def start(self, listener: Listener) -> None:
+    def start(self, listener: Listener, ordered: Callable[[Ordered], None] | None = None) -> None:
         """Begin to write."""
         if self._order is None or self._listener is not None or self._closed:
             raise LogError("the log can't be started now")
@@ -101,6 +116,15 @@ class MemoryLog:
         self._started().admit(commit)
         self._commits.append(commit)
         self._begin()
+
+    def claim(
+        self,
+        session: bytes,
+        done: Callable[[SessionCount | LogError], None],
+        seen: int | None = None,
+    ) -> None:
+        """Nobody else writes it."""
+        raise LogError("the log is not shared")
 
     def checkpoint(
         self,
@@ -239,6 +263,8 @@ class MemoryLog:
             commit = self._commits.popleft()
             self.store.batches += commit.batches
             self.store.counts.update((count.session, count) for count in commit.counts)
+            self.store.mark = commit.mark or self.store.mark
+            self.store.info = commit.info or self.store.info
             self._durable_ticket = commit.ticket
         while self._chores and self._chores[0][0] <= self._durable_ticket:
             self._chores.popleft()[1]()

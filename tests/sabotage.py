@@ -16,13 +16,20 @@ SOURCES = {
     "awareness": ("server/awareness.py",),
     "checkpointer": ("server/checkpointer.py",),
     "fan-out": ("server/fanout.py", "server/snapshotting.py"),
+    "following": ("server/following.py",),
     "journal": ("server/journal.py",),
     "memory": ("server/memory.py",),
     "overviews": ("server/overviews.py",),
     "paging": ("server/paging.py",),
+    "people": tuple(
+        f"server/cluster/{part}.py"
+        for part in ("people", "telling", "ghosts", "watching", "regions", "parcels")
+    ),
     "sweeper": ("server/sweeper.py",),
 }
 """The files that are a service's own, by its name: what is called from there may fail."""
+OF_A_CLUSTER = frozenset({"following", "people"})
+"""Those that only a node of a cluster has."""
 
 
 class Sabotage(Exception):

@@ -37,21 +37,30 @@ def last_painting(
 ) -> Search:
     """The last of the messages up to seq ``until`` that painted a pixel.
 
-    ``goes_on`` is asked every few milliseconds; where it says no the search ends without a find. To
-    be called from a thread. Raises :class:`tiles.log.base.LogError`.
+    ``goes_on`` is asked every few milliseconds; where it says no the search ends without a find, as
+    it does where the log begins. To be called from a thread. Raises
+    :class:`tiles.log.base.LogError`.
     """
     x, y = pixel
-    window = _FIRST_WINDOW
-    while until > 0 and goes_on():
-        after = max(0, until - window)
+    window, begins = _FIRST_WINDOW, 0
+    while until > begins and goes_on():
+        after = max(begins, until - window)
         for batch in log.read_back(after, until, (x, y, x, y)):
             painting = _in_batch(batch, pixel, until)
             if painting is not None:
                 return Search(painting, painting.seq)
             if not goes_on():
                 return Search(None, batch.first_seq - 1)
-        until, window = after, min(2 * window, _WINDOW_MAX)
+        if window == _FIRST_WINDOW:  # before that nobody has to know
+            begins = _begins(log, until)
+        until, window = max(begins, after), min(2 * window, _WINDOW_MAX)
     return Search(None, until)
+
+
+def _begins(log: Log, until: int) -> int:
+    """The seq up to which a log holds nothing: the oldest history may be gone."""
+    first = next(log.read(0, until), None)
+    return until if first is None else first.first_seq - 1
 
 
 def _in_batch(batch: Batch, pixel: tuple[int, int], until: int) -> Painting | None:

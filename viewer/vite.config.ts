@@ -5,6 +5,10 @@ const SERVER = "http://127.0.0.1:8080";
 export default defineConfig({
   // The same page is served at `/` and at `/c/{canvas}`, so its assets have absolute paths.
   base: "/",
+  experimental: {
+    // What scripts load lies beside them: below a proxy's path too, which the page's links alone get.
+    renderBuiltUrl: (_, { hostType }) => (hostType === "js" ? { relative: true } : undefined),
+  },
   build: {
     outDir: "../server/static",
     emptyOutDir: true,

@@ -82,6 +82,11 @@ class Connection:
         self._send(b"".join([client_frame(opcode, data) for opcode, data in payloads]))
         return True
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What was said and the system hasn't taken."""
+        return len(self._unsent)
+
     def writable(self) -> bool:
         """Whether everything said before has been sent."""
         return not self._unsent or self._flush()

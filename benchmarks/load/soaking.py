@@ -211,7 +211,7 @@ class Soaking:
                 client.read_at = now
                 client.read_once()
             elif not client.ready and not client.slow and now - client.began > _COMES_WITHIN_S:
-                raise TimeoutError("a client waits for its view, or for WELCOME, in vain")
+                raise TimeoutError(f"a client waits in vain: {_described(client, now)}")
         return now + _TICK_S
 
     def _look(self, client: Soaker, x0: int, y0: int, dx: int, dy: int, level: int) -> None:
@@ -231,6 +231,16 @@ class Soaking:
 
     def _soakers(self) -> list[Soaker]:
         return [client for client in self._crowd.connections if isinstance(client, Soaker)]
+
+
+def _described(client: Soaker, now: float) -> str:
+    """What is known of a client that the server keeps waiting."""
+    heard = client.tilecast
+    return (
+        f"since {now - client.began:.0f} s, looking at {client.view}; it sent "
+        f"{heard.views_sent} VIEWPORTs, was shown number {heard.view_shown}, got {heard.kinds} "
+        f"by type, {client.unsent_bytes} bytes are unsent, session {heard.session.hex()[:8]}"
+    )
 
 
 if __name__ == "__main__":

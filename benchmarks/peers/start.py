@@ -124,7 +124,7 @@ def _nats(folder: Path, port: int) -> Sequence[str]:
     beside = Path(sysconfig.get_path("scripts")) / "nats-server"
     program = str(beside) if beside.is_file() else shutil.which("nats-server")
     if program is None:
-        raise PeerMissing("no nats-server (`make bench` installs it from locks/bench.txt)")
+        raise PeerMissing("no nats-server (Tilecast's package brings one where there is a wheel)")
     configuration = folder / "nats.conf"
     configuration.write_text(_NATS_CONFIGURATION.format(port=port), encoding="utf-8")
     return [program, "-c", str(configuration)]

@@ -103,7 +103,7 @@ def _measure(
                 views=views[there:count],
                 in_flight=_IN_FLIGHT,
                 dialect=subject.dialect,
-                port=running.port,
+                port=running.ports[0],
             )
             there = count
             run.say(f"{NAME}: {subject.name}, {count:,} others")

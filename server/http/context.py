@@ -1,18 +1,23 @@
 """What every route works with: the canvases, and the canvas that its path names."""
 
-from collections import Counter
 from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
 
 from server.canvases import Canvases
+from server.cluster.figures import ClusterFigures
+from server.http.access import Access
 from server.http.activity_answers import ActivityAnswers
 from server.http.regions import RegionImages
 from server.http.tile_images import TileImages
+from server.http.traffic import Traffic
 from server.http.workshop import Workshop
 from server.hub import Hub
+from server.loop_lag import LoopLag
+from server.metrics import Figures, ServerFigures
 from server.problems import NotFound, Unavailable
 from server.settings import Settings
+from server.workers.siblings import Siblings
 
 
 class Context:
@@ -33,12 +38,16 @@ class Context:
         self.searches = searches
         """Where the log is searched."""
         self.activity_answers = ActivityAnswers()
-        self.answers: Counter[int] = Counter()
-        """HTTP answers so far, by status."""
-
-    def answered(self, status: int) -> None:
-        """Count an answer."""
-        self.answers[status] += 1
+        traffic = Traffic()
+        self.access = Access(settings, traffic, lambda name: canvases.find(name) is not None)
+        self.loop_lag = LoopLag()
+        self.siblings: Siblings | None = None
+        """The other processes behind this one's port."""
+        self.figures = Figures(
+            ServerFigures(canvases, settings, self.loop_lag),
+            ClusterFigures(canvases),
+            traffic.families,
+        )
 
 
 def _context(request: Request) -> Context:

@@ -4,9 +4,9 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from server.http.context import ContextOf
-from server.metrics import read
 
 router = APIRouter(tags=["facts"])
 
@@ -25,6 +25,8 @@ router = APIRouter(tags=["facts"])
 async def metrics(context: ContextOf, request: Request) -> Response:
     """All canvases and background services in figures."""
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
-    reading = read(context.canvases, context.answers)
-    text = await asyncio.to_thread(encode, reading)
+    figures: Collector = context.figures.read()
+    if context.siblings is not None:
+        figures = await context.siblings.merged(figures)
+    text = await asyncio.to_thread(encode, figures)
     return Response(text, headers={"Content-Type": media_type, "Cache-Control": "no-store"})

@@ -1,10 +1,14 @@
 """What every answer has in common: HEAD, cross-origin reading, headers for safety."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.http.access import HEADER, Access, Request
+from server.http.origin import seen_scheme
+from server.settings import Settings
 
 _OPEN = re.compile(
     r"/c/[^/]+/(?:tiles/.*|region\.png|pixel/.*|activity|tilejson\.json|stats)", re.DOTALL
@@ -19,6 +23,12 @@ _OPEN_TO_ALL = {
     "Access-Control-Expose-Headers": "ETag, X-Tile-Seq",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
+_HANDSHAKES = {
+    "websocket.accept": 101,
+    "websocket.close": 403,
+    "websocket.http.response.start": 500,
+}
+"""The messages that answer an upgrade, and with which status unless they have one of their own."""
 _PREFLIGHT = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, HEAD",
@@ -38,37 +48,71 @@ OPEN_HEADERS = tuple(_raw({**_SAFE, **_SAFE_UNLESS_SAID, **_OPEN_TO_ALL}))
 class CommonAnswers:
     """HEAD is GET without a body; what is open to any origin says so, errors too.
 
-    ``root_path`` is where a reverse proxy shows the server, whether or not it takes that off;
-    ``answered`` is called with each answer's status.
+    A reverse proxy that shows the server under the root path may take that off or not. ``access``
+    is told of each request.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str, answered: Callable[[int], None]) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, access: Access) -> None:
         self._app = app
-        self._root_path = root_path
-        self._answered = answered
+        self._root_path = settings.root_path
+        self._trusted = settings.trusted_proxies
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] in {"http", "websocket"}:
-            scope = self._rooted(scope)
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        is_open = _OPEN.fullmatch(scope["path"].removeprefix(self._root_path)) is not None
+        scope = self._rooted(scope)
+        path = scope["path"].removeprefix(self._root_path)
+        request = self._access.begin(scope, path)
+        if scope["type"] == "websocket":
+            await self._serve_websocket(request, scope, receive, send)
+        else:
+            scope["scheme"] = seen_scheme(scope, self._trusted)  # redirects name it
+            await self._serve_http(request, path, scope, receive, send)
+
+    async def _serve_http(
+        self, request: Request, path: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        is_open = _OPEN.fullmatch(path) is not None
         is_head = scope["method"] == "HEAD"
 
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._answered(message["status"])
-                _add_headers(MutableHeaders(scope=message), is_open)
+                request.answered(message["status"])
+                headers = MutableHeaders(scope=message)
+                if request.says_id:
+                    headers[HEADER] = request.id
+                _add_headers(headers, is_open)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
+            else:
+                request.bytes += len(message.get("body", b""))
             await send(message)
 
-        if is_open and scope["method"] == "OPTIONS":
-            await _answer_preflight(send)
-            return
-        await self._app({**scope, "method": "GET"} if is_head else scope, receive, send_on)
+        try:
+            if is_open and scope["method"] == "OPTIONS":
+                await _answer_preflight(send_on)
+            else:
+                scope = {**scope, "method": "GET"} if is_head else scope
+                await self._app(scope, receive, send_on)
+        finally:
+            request.over()
+
+    async def _serve_websocket(
+        self, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        async def send_on(message: Message) -> None:
+            status = _HANDSHAKES.get(message["type"])
+            if status is not None:
+                request.answered(message.get("status", status))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        finally:
+            request.ended(scope)
 
     def _rooted(self, scope: Scope) -> Scope:
         """The scope with its root path, and a path that begins with that, as ASGI has it."""

@@ -55,7 +55,8 @@ class PixelFacts(BaseModel):
     )
     searched_to: int = Field(
         description="Of the messages after this one none painted it since. Greater than 0 without "
-        "`painter`: the search ended before it had gone through all of the log."
+        "`painter`: the search ended before it had gone through all of the log, or the history "
+        "before that isn't kept."
     )
 
 

@@ -13,6 +13,7 @@ from server.canvas_admin import administer
 from server.schemas import NewCanvas
 from tests.browser.pictures import Picture, to_png
 from tests.browser.viewer_page import ViewerPage
+from tests.nats_rig import one_server
 from tests.process import ServerProcess
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -92,20 +93,34 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
+def log_flags(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, ...]]:
+    """What has a server keep its canvases in the log that `--log` names."""
+    if request.config.getoption("--log") == "sqlite":
+        yield ()
+        return
+    with one_server(tmp_path_factory.mktemp("nats")) as nats:
+        yield ("--cluster", nats.url)
+
+
+@pytest.fixture(scope="module")
 def server(
-    _built_viewer: None, tmp_path_factory: pytest.TempPathFactory
+    _built_viewer: None, log_flags: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     """A server that nobody restarts."""
-    server = ServerProcess(tmp_path_factory.mktemp("server"))
+    server = ServerProcess(tmp_path_factory.mktemp("server"), *log_flags)
     server.start()
     yield server
     server.stop_well()
 
 
 @pytest.fixture
-def own_server(_built_viewer: None, tmp_path: Path) -> Iterator[ServerProcess]:
+def own_server(
+    _built_viewer: None, log_flags: tuple[str, ...], tmp_path: Path
+) -> Iterator[ServerProcess]:
     """A server of the test's own, to be stopped and killed."""
-    server = ServerProcess(tmp_path)
+    server = ServerProcess(tmp_path, *log_flags)
     server.start()
     yield server
     if server.running:

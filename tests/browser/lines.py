@@ -29,8 +29,9 @@ class Line:
         self._relay.target_port = _NOBODY_PORT
         self._do(self._relay.cut_all)
 
-    def mend(self) -> None:
-        """Let connections be made again."""
+    def mend(self, port: int | None = None) -> None:
+        """Let connections be made again; from now on to another server, by its ``port``."""
+        self._server_port = port or self._server_port
         self._relay.target_port = self._server_port
 
     def hold_up(self) -> None:

@@ -36,7 +36,7 @@ async def speak(server: ServerProcess, *frames: bytes) -> None:
 
 async def test_nothing_a_client_sends_is_logged(launch: Launch) -> None:
     """LIM-11: not at level debug, and not where it makes the server refuse something."""
-    server = launch("--log-level", "debug", "--trusted-proxies", "127.0.0.0/8")
+    server = launch("--log-level", "debug", "--access-log", "--trusted-proxies", "127.0.0.0/8")
     token = json.loads((server.folder / "data" / "server.json").read_bytes())["token"]
     head = f"Host: x\r\nX-Forwarded-For: {ODD}\r\nUser-Agent: {ODD}\r\nCookie: {ODD}\r\n"
     for method, path, more in (

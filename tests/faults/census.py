@@ -1,10 +1,13 @@
 """A recount of a live hub: every set, index and count from the sessions' own viewports."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from protocol.session import State
 from server.door import Door
 from server.hub import Hub
+from server.person import Person
 from server.session import Session
 from tiles.geometry import unkey
 
@@ -41,9 +44,9 @@ def traces(hub: Hub, door: Door) -> list[str]:
         "cursors": len(awareness._moved) + len(awareness._moving),
         "hearers": len(awareness._hearers),
         "introductions": len(awareness._introduced) + len(awareness._introduced_at),
-        "reviews of who hears of whom": len(awareness._unreviewed),
+        "reviews of who hears of whom": len(awareness._unreviewed) + len(awareness._looking),
         "pairs that part": len(awareness._leaving),
-        "followed": len(awareness._followers),
+        "followed": len(awareness.followers),
         "answers": len(fanout._answers),
         "due": len(fanout._due),
         "looking": len(fanout._looking),
@@ -132,21 +135,29 @@ def _awareness(hub: Hub) -> list[str]:
         if len(session.hears) > hub.settings.max_cursors:
             wrong.append(f"client {session.client} hears of {len(session.hears)}")
         for other in session.hears:
-            if other not in hub.sessions or session not in other.heard_by:
+            if session not in other.heard_by:
                 wrong.append(f"client {session.client} hears of {other.client}, who doesn't know")
+        for left in _of_here(session.hears) - hub.sessions:
+            wrong.append(f"client {session.client} hears of {left.client}, who left")
         for other in session.heard_by:
             if other not in hub.sessions or session not in other.hears:
                 wrong.append(f"client {session.client} isn't heard by {other.client}")
     awareness = hub._awareness
-    held: set[Session] = {
+    held: set[Person] = {
         *awareness._moved,
         *awareness._introduced,
         *awareness._unreviewed,
-        *(session for pair in awareness._leaving for session in pair),
-        *(session for followers in awareness._followers.values() for session in followers),
+        *awareness._looking,
+        *(person for pair in awareness._leaving for person in pair),
+        *awareness.followers.sessions(),
     }
-    wrong += [f"client {one.client} left awareness behind" for one in held - hub.sessions]
+    wrong += [f"client {one.client} left awareness behind" for one in _of_here(held) - hub.sessions]
     return wrong
+
+
+def _of_here(people: Iterable[Person]) -> set[Session]:
+    """Those who aren't another node's."""
+    return {person for person in people if isinstance(person, Session)}
 
 
 def _identities(hub: Hub) -> list[str]:

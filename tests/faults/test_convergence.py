@@ -1,21 +1,18 @@
 """The simulation by seed: eight clients, accidents of every kind, and views equal byte for byte."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.faults.row import Figures, Row, Trial, run_short, total
+from tests.faults.row import Figures, Row, Trial, run_short
+from tests.faults.seeds import PIECES, joined, run_seeds
 from tests.faults.spread import spread
-from tests.simulation.verdict import Violation
-from tests.simulation.world import Plan, World
+from tests.simulation.plan import Plan
 
 PLAN = Plan(people=8, seconds=22, pause_s=0.07, crashes=2, restarts=2, troubles=3)
 FAILING = replace(PLAN, failures=4)
 """Background services crash too; then some of what changes may come as snapshots."""
-_PIECES = 8
-_SUMS = ("seeds", "acts", "messages drawn", "CLOCKs compared")
 
 
 def plan_of(number: int) -> Plan:
@@ -25,30 +22,12 @@ def plan_of(number: int) -> Plan:
 
 def by_seed(seed: int, seeds: int) -> Figures:
     """So many runs, from ``1000 * seed`` on. Raises AssertionError with the seed that failed."""
-    figures = dict.fromkeys(_SUMS, 0) | {"fewest acts": 1 << 30}
-    for number in range(1000 * seed, 1000 * seed + seeds):
-        world = World(plan_of(number), number)
-        try:
-            world.run()
-        except Violation as violation:
-            raise AssertionError(f"World(plan_of({number}), {number}): {violation}") from violation
-        acts = sum(person.acts for person in world.people)
-        figures["seeds"] += 1
-        figures["acts"] += acts
-        figures["messages drawn"] += world.truth.seq
-        figures["CLOCKs compared"] += world.counts.clocks
-        figures["fewest acts"] = min(figures["fewest acts"], acts)
-    return figures
+    return run_seeds(plan_of, seed, seeds)
 
 
 def trial(trial: Trial) -> Figures:
     """The trial's seeds, in a long run on every core."""
-    return _joined(spread(by_seed, trial.seed, trial.units, pieces=_PIECES if trial.long else 1))
-
-
-def _joined(figures: Sequence[Figures]) -> Figures:
-    fewest = min(one["fewest acts"] for one in figures)
-    return {name: total(figures, name) for name in _SUMS} | {"fewest acts": fewest}
+    return joined(spread(by_seed, trial.seed, trial.units, pieces=PIECES if trial.long else 1))
 
 
 ROW = Row(
@@ -60,7 +39,7 @@ ROW = Row(
     long=10_000,
     trial_units=200,
     trial=trial,
-    summarise=_joined,
+    summarise=joined,
 )
 
 

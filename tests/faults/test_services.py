@@ -24,11 +24,11 @@ from tests.faults.evidence import Evidence
 from tests.faults.roamer import CANVAS_SIDE, Roamer
 from tests.faults.row import Figures, Row, Trial, joined, percentile, run_short, total
 from tests.faults.saboteur import SabotagedServer
-from tests.sabotage import SOURCES
+from tests.sabotage import OF_A_CLUSTER, SOURCES
 from tiles.geometry import TILE
 from tiles.raster import Bytes
 
-SERVICES = (*SOURCES, LOG_WRITER)
+SERVICES = (*(name for name in SOURCES if name not in OF_A_CLUSTER), LOG_WRITER)
 ROAMERS = 2
 WITHIN_S = 30.0
 HELLO_TIMEOUT_S = 0.5

@@ -76,6 +76,7 @@ def _trial(trial: Trial) -> Figures:
         while (now := time.monotonic()) < began + trial.units:
             memory.append((now - began, server.memory_bytes))
             if now >= recount_at:
+                people.check()
                 stats = server.recount()
                 recounts, recount_at = recounts + 1, now + size.recount_every_s
                 trial.say(f"{now - began:,.0f} s: {memory[-1][1] / _MIB:.0f} MiB, {stats}")

@@ -57,6 +57,7 @@ class Link:
         self._rng = rng
         self._client = client
         self._session: Session | None = None
+        self._enter: Callable[[Callable[[], object]], object] = lambda call: call()
         self._tap: Tap | None = None
         self._high_bytes = 0
         self._down: deque[tuple[bytes | _Close, int]] = deque()
@@ -73,9 +74,16 @@ class Link:
         self._server_closed = False
         self._client_closed = False
 
-    def accept(self, session: Session, tap: Tap, high_bytes: int) -> None:
-        """The server let it in."""
+    def accept(
+        self,
+        session: Session,
+        tap: Tap,
+        high_bytes: int,
+        enter: Callable[[Callable[[], object]], object],
+    ) -> None:
+        """The server let it in; ``enter`` has its process called, which may be frozen."""
         self._session, self._tap, self._high_bytes = session, tap, high_bytes
+        self._enter = enter
 
         def read_on() -> None:
             self._world.after(0.0, self._feed)
@@ -161,8 +169,11 @@ class Link:
             self._world.after(self.profile.latency_s, self._arrive, frame)
         if self._full and self.unsent_bytes() <= self._high_bytes // 4:
             self._full = False
-            if self._session is not None and not self._server_closed:
-                self._session.drained()
+            self._enter(self._drained)
+
+    def _drained(self) -> None:
+        if self._session is not None and not self._server_closed:
+            self._session.drained()
 
     def _arrive(self, frame: bytes | _Close) -> None:
         if self._client_closed or self._world.now > self._down_cut:
@@ -205,6 +216,9 @@ class Link:
         self._feed()
 
     def _feed(self) -> None:
+        self._enter(self._read)
+
+    def _read(self) -> None:
         """Read on, as the socket's owner does: only when all before is handled."""
         session = self._session
         while self._received and session is not None and session.idle:
@@ -258,6 +272,9 @@ class Link:
     def _server_loses(self) -> None:
         self._server_closed = True
         self._down.clear()
+        self._enter(self._lose)
+
+    def _lose(self) -> None:
         if self._session is not None:
             self._session.lost()
 

@@ -1,7 +1,7 @@
 """Somebody in front of the canvas: the real client core, a line to the server, moods by seed."""
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from client.core import Core, Phase
 from client.errors import OutboxFull
@@ -23,6 +23,13 @@ _DEAD_LINE_S = 11.0
 """Two CLOCKs that didn't come."""
 
 
+class Shown(NamedTuple):
+    """How far a client was shown the canvas."""
+
+    epoch: int
+    seq: int
+
+
 class Person:
     """One client over all its connections. It draws, looks around, loses its line, comes back."""
 
@@ -38,7 +45,10 @@ class Person:
         self.rejected: set[int] = set()
         self.lost: set[int] = set()
         self.sessions: list[bytes] = []
+        self.clients: dict[int, bytes] = {}
+        """The numbers that it was given, and by which session."""
         self.clocked = (0, 0)
+        self.shown = Shown(0, 0)
         self.acts = 0
         self.profile = profile
         self._world = world
@@ -62,7 +72,7 @@ class Person:
     def _dialled(self, link: Link) -> None:
         if self.link is not link:
             return
-        if not self._world.server.accept(link):
+        if not self._world.accept(link):
             self.link = None
             self._come_back()
             return
@@ -137,9 +147,16 @@ class Person:
         self.clocked = (0, 0)
         if self.core.session not in self.sessions:
             self.sessions.append(self.core.session)
+        welcome = self.core.welcome
+        assert welcome is not None
+        self.clients[welcome.client] = self.core.session
+        behind = welcome.epoch == self.shown.epoch and welcome.seq < self.shown.seq
+        self._world.verdict.check(not behind, "CLU-71", f"welcomed at {welcome.seq} {self.shown}")
+        self.shown = Shown(welcome.epoch, welcome.seq)
 
     def _check_view(self, link: Link, event: Clocked) -> None:
         """At a CLOCK that moved on, what is held of its viewport equals the oracle's canvas."""
+        self.shown = Shown(self.shown.epoch, max(event.seq, self.shown.seq))
         if (event.view, event.seq) <= self.clocked:
             return
         self.clocked = (event.view, event.seq)
@@ -157,7 +174,7 @@ class Person:
 
     def _check_rejection(self, event: Rejected) -> None:
         self.rejected.add(event.serial)
-        info = self._world.store.info
+        info = self._world.info
         code = refusal(event.message, info.width, info.height)
         if code is None:
             held = event.code in self._world.may_reject

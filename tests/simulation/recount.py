@@ -8,8 +8,7 @@ from server.hub import Hub
 from server.session import Session
 from tests.simulation.settings import SETTINGS
 from tests.simulation.verdict import Verdict
-from tiles.geometry import key, tiles_across, unkey
-from tiles.pyramid import Pyramid
+from tiles.geometry import key, unkey
 
 if TYPE_CHECKING:
     from tests.simulation.person import Person
@@ -29,18 +28,6 @@ def compare_views(world: "World") -> None:
             )
             rule = "LVL-1" if viewed.level else "FAN-1"
             world.verdict.check(same, rule, f"at rest tile {viewed.level}/{tx}/{ty} differs")
-
-
-def compare_start(world: "World", pyramid: Pyramid) -> None:
-    """What a start finds, at every level, is the fold of the log (REC-1)."""
-    oracle = world.truth.oracle
-    for level in range(pyramid.levels):
-        across = tiles_across(oracle.width, level)
-        for ty in range(tiles_across(oracle.height, level)):
-            for tx in range(across):
-                held = pyramid.tile(key(level, tx, ty)).tobytes()
-                same = held == oracle.tile(level, tx, ty)
-                world.verdict.check(same, "REC-1", f"tile {level}/{tx}/{ty} differs")
 
 
 def recount(verdict: Verdict, hub: Hub, people: "list[Person]") -> None:

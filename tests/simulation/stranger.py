@@ -34,6 +34,8 @@ _OTHERS: tuple[tuple[tuple[bytes, ...], CloseCode], ...] = (
 )
 _PATIENCE_S = 8.0
 """More than the time for HELLO and a sweep."""
+_FROZEN_S = 30.0
+"""More than a server is ever frozen."""
 _ACCIDENTS = {ABNORMAL, CloseCode.RESTARTING, CloseCode.TRY_LATER}
 """The server went down first."""
 
@@ -50,10 +52,11 @@ class Stranger:
 
     def connect(self) -> None:
         """Do it, if the server is up."""
-        if self._world.server.accept(self._link):
+        if self._world.accept(self._link):
             for frame in self._frames:
                 self._link.send(frame)
-            self._world.time.after(_PATIENCE_S, self._judge)
+            patience_s = _PATIENCE_S + (_FROZEN_S if self._world.plan.freezes else 0)
+            self._world.time.after(patience_s, self._judge)
 
     def received(self, link: Link, frame: bytes) -> None:
         """See :class:`tests.simulation.link.ClientEnd`."""

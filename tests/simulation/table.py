@@ -6,6 +6,7 @@ from protocol.codec import decode, encode
 from protocol.errors import CloseCode
 from protocol.messages import Message, Welcome
 from protocol.types import Sender
+from server.cluster.bus import Bus
 from server.hub import Hub
 from server.memory import Memory
 from server.session import Session
@@ -61,7 +62,7 @@ class Notepad:
 class Table:
     """A hub in virtual time over ``log``, or over a small canvas of its own.
 
-    Each look at its clock takes ``tick_s``.
+    Each look at its clock takes ``tick_s``. With a ``bus`` it is one node of several.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class Table:
         time: VirtualTime | None = None,
         settings: Settings = SETTINGS,
         tick_s: float = 1e-6,
+        bus: Bus | None = None,
     ) -> None:
         self.time = time or VirtualTime(Verdict())
-        process = Process(self.time, random.Random(1), tick_s)
+        self.process = process = Process(self.time, random.Random(1), tick_s)
         if log is None:
             store = MemoryStore(CanvasInfo(100, 100))
             log = MemoryLog(store, schedule=self.time.do_after, delay_s=0.001)
@@ -90,6 +92,7 @@ class Table:
             self.supervisor,
             process.offload,
             lambda: 0,
+            bus=bus,
         )
         self.hub.start()
 

@@ -1,14 +1,12 @@
 """Reads along one connection, at the server's end, and holds what is sent to the promises."""
 
-import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from protocol.codec import decode, encode
 from protocol.errors import ProtocolError
 from protocol.messages import (
-    ENCODING_ONE_COLOUR,
     PRESENCE_HERE,
     Ack,
     Budget,
@@ -32,6 +30,7 @@ from server.session import Session
 from server.settings import Settings
 from tests.oracle.drawing import TILE_SIDE
 from tests.simulation.truth import Spot, Truth
+from tests.simulation.viewed import Viewed, distance_of, inside, pixels_of
 
 _DRAWING = 0
 _RANK: dict[type[Any], int] = {
@@ -50,15 +49,6 @@ _SLACK_S = 0.1
 """What a flush under load may come late."""
 
 
-class Viewed(NamedTuple):
-    """A VIEWPORT as the client sent it: clipped, with the tiles that it touches."""
-
-    level: int
-    box: tuple[int, int, int, int]
-    spots: frozenset[Spot]
-    known: dict[Spot, int]
-
-
 class Counts:
     """Over all healthy lines: how a change of a tile that was in step already got there."""
 
@@ -70,10 +60,19 @@ class Counts:
 
 
 class Tap:
-    """One connection's traffic. ``hampered`` is set while the line can't take what it is sent."""
+    """One connection's traffic. ``hampered`` is set while the line can't take what it is sent.
+
+    ``seq`` tells how far the server may have come by now.
+    """
 
     def __init__(
-        self, session: Session, truth: Truth, settings: Settings, counts: Counts, healthy: bool
+        self,
+        session: Session,
+        truth: Truth,
+        seq: Callable[[], int],
+        settings: Settings,
+        counts: Counts,
+        healthy: bool,
     ) -> None:
         self.session = session
         self.truth = truth
@@ -83,6 +82,7 @@ class Tap:
         self.here: set[int] = set()
         """The clients that it was told are here."""
         self.seen: Seen | None = None
+        self._seq = seq
         self._settings = settings
         self._counts = counts
         self._healthy = healthy
@@ -190,15 +190,17 @@ class Tap:
             f"viewport {number} applied after {self._view_number} of {len(self.viewports)}",
         )
         old = self._viewed_spots
+        # These may have been applied in between: what isn't in one of them left, what is came.
+        between = self.viewports[self._view_number : number - 1]
+        passed = [_level_0(view) for view in between if view is not None]
         self._view_number = number
         view = self.view
-        spots = view.spots if view is not None and view.level == 0 else frozenset()
-        self._viewed_spots = spots
-        self._in_step &= spots
+        spots = self._viewed_spots = _level_0(view)
+        self._in_step = self._in_step.intersection(spots, *passed)
         self._last = {spot: seq for spot, seq in self._last.items() if spot in spots}
         self._known = {spot: seq for spot, seq in self._known.items() if spot in spots}
         if view is not None and view.level == 0:
-            entered = view.known.keys() & (spots - old)
+            entered = view.known.keys() & spots.difference(old, *passed)
             self._known.update((spot, view.known[spot]) for spot in entered)
         self._refreshed_at.clear()
 
@@ -216,7 +218,11 @@ class Tap:
             "WELCOME counts what is not durable",
         )
         # What is ordered since the last flush is counted, though the log doesn't have it yet.
-        self._check(message.seq >= self.truth.seq, "CLK-1", "WELCOME.seq is behind the canvas's")
+        self._check(message.seq >= self._seq(), "CLK-1", "WELCOME.seq is behind the canvas's")
+        claimed = self.truth.claimed(self.session)
+        self._check(
+            claimed in {None, message.handled}, "CLU-71", f"{message}, but {claimed} were counted"
+        )
 
     def _on_drawing(self, message: Drawing) -> None:
         data = encode(message)
@@ -244,18 +250,18 @@ class Tap:
         if view is None or view.level != message.level or spot not in view.spots:
             self._fail("FAN-2", f"TILE {message.level}/{spot} outside {view}")
             return
-        self._check(message.seq == self.truth.seq, "FAN-1", "TILE.seq isn't the canvas's")
+        self._check(message.seq == self._seq(), "FAN-1", "TILE.seq isn't the canvas's")
         if message.level:
             self._check_pace(message)
             return
-        distance = _distance(spot, view)
+        distance = distance_of(spot, view)
         if distance < self._distance:
             self._fail("VIEW-4", f"TILE {spot} comes after one that is farther out")
         self._distance = distance
         known = self._known.pop(spot, None)
         if known is not None and not self.truth.touches(spot, known, message.seq):
             self._fail("VIEW-1", f"TILE {spot} is unchanged since seq {known}")
-        pixels = _pixels(message)
+        pixels = pixels_of(message)
         truth = self.truth.oracle.tile(0, *spot, message.seq)
         self._check(pixels == truth, "FAN-1", f"TILE {spot} differs from seq {message.seq}")
         if self._healthy and spot in self._in_step:
@@ -301,15 +307,15 @@ class Tap:
     def _on_reject(self, message: Reject) -> None:
         self._check(message.n > self._ack.handled, "ACK-1", f"{message} after {self._ack}")
         self._check(message.n not in self._rejects, "ACK-1", f"{message} comes twice")
-        self._check(
-            self._message(message.n) not in self.truth.seq_of, "ACK-1", f"{message} was drawn"
-        )
+        # By its session's next connection it may be: who is told on this one has gone.
+        drawn = self._message(message.n) in self.truth.seq_of and self.truth.current(self.session)
+        self._check(not drawn, "ACK-1", f"{message} was drawn")
         self._rejects[message.n] = message.code
 
     def _on_ack(self, message: Ack) -> None:
         last = self._ack
         rises = last.durable <= message.durable <= message.handled >= last.handled
-        if not rises or not last.seq <= message.seq <= self.truth.seq:
+        if not rises or not last.seq <= message.seq <= self._seq():
             self._fail("ACK-1", f"{message} after {last}")
         for number in range(last.handled + 1, message.handled + 1):
             if number not in self._rejects:
@@ -343,7 +349,7 @@ class Tap:
         view = self.view
         if message.client not in self.here:
             self._fail("AWR-2", f"{message} before PRESENCE")
-        if view is None or not _inside(message, view.box):
+        if view is None or not inside(message, view.box):
             self._fail("AWR-1", f"{message} lies outside {view}")
         times = self._cursors_at.setdefault(message.client, deque(maxlen=_CURSORS_A_SECOND))
         now = self.truth.verdict.now
@@ -359,6 +365,10 @@ class Tap:
 
     def _on_notice(self, message: Notice) -> None:
         pass
+
+
+def _level_0(view: Viewed | None) -> frozenset[Spot]:
+    return view.spots if view is not None and view.level == 0 else frozenset()
 
 
 _CHECKS: dict[type[Any], Callable[[Tap, Any], None]] = {
@@ -377,22 +387,3 @@ _CHECKS: dict[type[Any], Callable[[Tap, Any], None]] = {
     Seen: Tap._on_seen,
     Notice: Tap._on_notice,
 }
-
-
-def _inside(cursor: Cursor, box: tuple[int, int, int, int]) -> bool:
-    return box[0] <= cursor.x <= box[2] and box[1] <= cursor.y <= box[3]
-
-
-def _distance(spot: Spot, view: Viewed) -> int:
-    """How far a tile lies from the centre of its viewport's tiles, squared, in half tiles."""
-    columns, rows = [tx for tx, _ in view.spots], [ty for _, ty in view.spots]
-    across = 2 * spot[0] - min(columns) - max(columns)
-    down = 2 * spot[1] - min(rows) - max(rows)
-    return across**2 + down**2
-
-
-def _pixels(tile: Tile) -> bytes:
-    """The RGB rows of a TILE."""
-    if tile.encoding == ENCODING_ONE_COLOUR:
-        return tile.payload * (TILE_SIDE * TILE_SIDE)
-    return zlib.decompress(tile.payload)

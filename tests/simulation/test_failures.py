@@ -22,10 +22,11 @@ from server.session import Session
 from server.supervisor import Service
 from tests.memory_log import MemoryLog, MemoryStore
 from tests.sabotage import crash_at, stand_down
+from tests.simulation.plan import Plan
 from tests.simulation.table import Notepad, Table
 from tests.simulation.verdict import Verdict, Violation
 from tests.simulation.virtual_time import VirtualTime
-from tests.simulation.world import Plan, World
+from tests.simulation.world import World
 from tiles.log.base import CanvasInfo, Commit
 
 PLAN = Plan(people=9, seconds=14, pause_s=0.1, crashes=0, restarts=1, visits=2, failures=30)
@@ -39,7 +40,7 @@ def test_services_crash_and_nobody_keeps_a_gap(seed: int) -> None:
     """SUP-1: whichever service fails, wherever in its work, all is as it should be in the end."""
     world = World(PLAN, seed)
     world.run()
-    assert world.server.restarts > 0
+    assert world.servers[0].restarts > 0
 
 
 @pytest.mark.simulation

@@ -6,7 +6,8 @@
 
 import pytest
 
-from tests.simulation.world import Plan, World
+from tests.simulation.plan import Plan
+from tests.simulation.world import World
 
 MANY = Plan(people=200, seconds=12, pause_s=0.5, hotspots=2)
 FEW = Plan(people=8, seconds=15, pause_s=0.1, crashes=2, restarts=2, troubles=3)

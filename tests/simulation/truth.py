@@ -5,27 +5,34 @@ The log is where the order is fixed, before anybody is shown anything; so this l
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 
 from protocol.codec import decode, encode
 from protocol.types import Sender
-from tests.memory_log import MemoryLog, MemoryStore
+from server.session import Session
+from tests.memory_log import MemoryLog
 from tests.oracle.canvas import Canvas as Oracle
 from tests.oracle.canvas import RefusedError
 from tests.oracle.drawing import TILE_SIDE
 from tests.simulation.verdict import Verdict
-from tiles.log.base import Batch, Commit
+from tiles.log.base import Batch, CanvasInfo, Commit
 
 Spot = tuple[int, int]
 """A level-0 tile as (tx, ty)."""
 
 
 class Truth:
-    """One epoch of a canvas: after a crash another begins with what was durable."""
+    """One epoch of a canvas: it begins with ``batches``, and is safe as far as ``durable_seq``."""
 
-    def __init__(self, verdict: Verdict, store: MemoryStore) -> None:
+    def __init__(
+        self,
+        verdict: Verdict,
+        info: CanvasInfo,
+        durable_seq: Callable[[], int],
+        batches: Iterable[Batch] = (),
+    ) -> None:
         self.verdict = verdict
-        self.store = store
-        info = store.info
+        self._durable_seq = durable_seq
         self.oracle = Oracle(info.width, info.height, info.background)
         self.seq_of: dict[bytes, int] = {}
         """By an encoded message; no two messages of a simulation have the same bytes."""
@@ -33,7 +40,7 @@ class Truth:
         self.drawn_by: dict[bytes, list[bytes]] = defaultdict(list)
         """By session: its messages in the log's order."""
         self._by_tile: dict[Spot, list[int]] = defaultdict(list)
-        for batch in store.batches:
+        for batch in batches:
             self.ordered(batch)
 
     @property
@@ -75,7 +82,16 @@ class Truth:
 
     def is_durable(self, data: bytes) -> bool:
         """Whether a message would survive a power cut now."""
-        return self.seq_of.get(data, self.store.seq + 1) <= self.store.seq
+        durable_seq = self._durable_seq()
+        return self.seq_of.get(data, durable_seq + 1) <= durable_seq
+
+    def claimed(self, session: Session) -> int | None:
+        """What WELCOME counts as handled, where a claim decided that."""
+        return None
+
+    def current(self, session: Session) -> bool:
+        """Whether no connection to another server may have taken over yet."""
+        return True
 
     def spots(self) -> list[Spot]:
         """Every level-0 tile of the canvas."""

@@ -2,6 +2,7 @@
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -70,13 +71,39 @@ class Process:
 
     def __init__(self, world: VirtualTime, rng: random.Random, tick_s: float) -> None:
         self.alive = True
+        self.tick_s = tick_s
         self._world = world
         self._rng = rng
-        self._tick_s = tick_s
+        self._frozen = False
+        self._late: deque[Callable[[], object]] = deque()
+        """What came due while it was frozen."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is neither dead nor frozen."""
+        return self.alive and not self._frozen
+
+    def freeze(self, seconds: float) -> None:
+        """Like SIGSTOP and then SIGCONT: what would have been called meanwhile is called then."""
+        if self.running:
+            self._frozen = True
+            self._world.after(seconds, self._thaw)
+
+    def _thaw(self) -> None:
+        self._frozen = False
+        while self._late:
+            self.enter(self._late.popleft())
+
+    def enter(self, callback: Callable[[], object]) -> None:
+        """Something reaches the process from outside: now, or once it runs."""
+        if self._frozen:
+            self._late.append(callback)
+        elif self.alive:
+            callback()
 
     def time(self) -> float:
         """See :meth:`server.line.Scheduler.time`."""
-        self._world.now += self._tick_s
+        self._world.now += self.tick_s
         return self._world.now
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> Timer:
@@ -91,10 +118,11 @@ class Process:
         """See :meth:`server.line.Scheduler.call_later`."""
 
         def call() -> None:
-            if self.alive:
+            if timer.callback is not None:  # it may be cancelled while the process is frozen
                 callback(*args)
 
-        return self._world.after(delay, call)
+        timer = self._world.after(delay, self.enter, call)
+        return timer
 
     def offload(
         self,

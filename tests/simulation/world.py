@@ -1,49 +1,41 @@
-"""All of it together: a server over the log in memory, its people, its accidents, its end."""
+"""All of it together: servers over a log in memory, their people, their accidents, their end."""
 
-import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from unittest.mock import patch
 
 from protocol.errors import RejectCode
-from protocol.messages import Drawing, PresenceSet
-from protocol.session import State
-from server.hub import Hub
-from server.line import Line
-from server.memory import Memory
-from server.session import Session
-from server.supervisor import Service, Supervisor
-from server.turns import Turns
-from tests.memory_log import MemoryStore
+from protocol.messages import Drawing
 from tests.oracle.canvas import levels
-from tests.sabotage import Sabotage, crash_at, stand_down
+from tests.sabotage import Sabotage, stand_down
+from tests.simulation.accidents import Accidents
+from tests.simulation.agreement import compare_nodes, compare_sessions, sample_claims
+from tests.simulation.ground import Ground, OneWriter
 from tests.simulation.link import HEARTBEAT_S, Link, Profile
 from tests.simulation.painter import Painter
 from tests.simulation.person import Person
+from tests.simulation.plan import Plan
 from tests.simulation.recount import (
     compare_following,
     compare_presence,
-    compare_start,
     compare_views,
     nobody_left,
     recount,
     sample,
 )
+from tests.simulation.serving import NumberedSession, Server
 from tests.simulation.settings import BUDGETS_BYTES, SETTINGS
-from tests.simulation.stranger import Stranger
-from tests.simulation.tap import Counts, Tap
-from tests.simulation.truth import Truth, WatchedLog
+from tests.simulation.shared_ground import Keeper, SharedGround
+from tests.simulation.tap import Counts
+from tests.simulation.truth import Truth
 from tests.simulation.verdict import Verdict
-from tests.simulation.virtual_time import Process, VirtualTime
-from tests.whole_canvas import whole_canvas
+from tests.simulation.virtual_time import VirtualTime
 from tiles.log.base import CanvasInfo
 from tiles.raster import Paint, rasterise
-from tiles.recovery import recover
 
 _RASTERISED_MAX = 4_000
 _AFRESH = frozenset({"FAN-4", "LVL-3", "VIEW-1"})
@@ -51,159 +43,19 @@ _AFRESH = frozenset({"FAN-4", "LVL-3", "VIEW-1"})
 _TROUBLE_MADE_HERE = ("storage fails", "canvas main: not everything could be written")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How large a simulation is. ``pause_s`` is a person's mean time between two acts."""
-
-    people: int
-    seconds: float
-    width: int = 900
-    height: int = 700
-    pause_s: float = 1.0
-    hotspots: int = 4
-    crashes: int = 1
-    restarts: int = 1
-    troubles: int = 2
-    visits: int = 6
-    """Strangers who break the protocol."""
-    failures: int = 0
-    """Crashes of single background services."""
-
-
-class Server:
-    """A server process and those that come after it."""
-
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        self.hub: Hub | None = None
-        self.supervisor: Supervisor | None = None
-        self.restarts = 0
-        """Of background services, in processes that are no more."""
-        self._process: Process | None = None
-        self._log: WatchedLog | None = None
-        self._links: list[Link] = []
-
-    def start(self) -> None:
-        """Open the log, replay it, serve."""
-        world = self._world
-        log = WatchedLog(
-            world.store,
-            schedule=world.time.do_after,
-            delay_s=world.rng.choice((0.001, 0.01, 0.2)),
-            epochs=lambda: world.rng.randrange(1, 1 << 53),
-        )
-        recovered = log.open()
-        pyramid = recover(log, recovered)
-        if world.truth.seq != recovered.seq or not recovered.clean:
-            world.truth = Truth(world.verdict, world.store)
-        log.truth = world.truth
-        compare_start(world, whole_canvas(log, recovered))
-        tick_s = world.rng.choice((2e-6, 2e-5, 1e-4))
-        process = Process(world.time, world.rng, tick_s)
-        supervisor = Supervisor(process)
-        hub = Hub(
-            "main",
-            log,
-            recovered,
-            pyramid,
-            Memory(world.settings.memory_budget_bytes, supervisor),
-            Turns(process),
-            world.settings,
-            supervisor,
-            process.offload,
-            lambda: int(1000 * world.time.now),
-        )
-        hub.start()
-        self.hub, self._process, self._log = hub, process, log
-        self.supervisor = supervisor
-
-    def accept(self, link: Link) -> bool:
-        """Let a connection in, if the server is up."""
-        if self.hub is None:
-            return False
-        session = self.hub.join(link, b"")
-        world = self._world
-        tap = Tap(session, world.truth, SETTINGS, world.counts, link.profile.healthy)
-        link.accept(session, tap, SETTINGS.slow_reader_bytes)
-        self._links.append(link)
-        world.sessions.append(session)
-        return True
-
-    def crash(self) -> None:
-        """Like ``kill -9``."""
-        if self.hub is not None:
-            self._count_restarts()
-            assert self._process is not None
-            assert self._log is not None
-            self._process.alive = False
-            self._log.crash()
-            self._gone(crashed=True)
-
-    def stop(self) -> None:
-        """Like SIGTERM."""
-        if self.hub is not None:
-            self._count_restarts()
-            assert self._process is not None
-            asyncio.run(self.hub.stop())
-            for session in self._world.sessions:
-                closed = session.state is State.CLOSED
-                self._world.verdict.check(closed, "SES-5", "a session isn't closed at the end")
-            self._process.alive = False
-            self._gone(crashed=False)
-
-    def _count_restarts(self) -> None:
-        assert self.supervisor is not None
-        self.restarts += sum(service.restarts for service in self.supervisor)
-
-    def _gone(self, *, crashed: bool) -> None:
-        links, self._links = self._links, []
-        self.hub = self._process = self._log = self.supervisor = None
-        self._world.sessions.clear()  # what they held went with the hub
-        if crashed:
-            for link in links:
-                link.crash()
-        if not self._world.over:
-            self._world.time.after(self._world.rng.uniform(0.3, 2.0), self.start)
-
-    def fail(self) -> None:
-        """A background service crashes, in the middle of something, if it does anything soon."""
-        if self.supervisor is None:
-            return
-        rng = self._world.rng
-        services = [one for one in self.supervisor if isinstance(one, Service)]
-        crash_at(rng.choice(services), rng.choice((1, 2, 3, 5, 8, 13, 21)))
-        self._world.time.after(1.2, stand_down)
-
-    def trouble(self, seconds: float) -> None:
-        """The disk fails for a while, or merely takes long."""
-        log = self._log
-        if log is None:
-            return
-        if self._world.rng.random() < 0.3:
-            usual_s, log.delay_s = log.delay_s, seconds
-            self._world.time.after(seconds, setattr, log, "delay_s", usual_s)
-        else:
-            log.fail(OSError("the disk is full"))
-            self._world.time.after(seconds, log.heal)
-
-
-class NumberedSession(Session):
-    """Hashed by number, so that sets of sessions have the same order in every run of a seed."""
-
-    numbers = count()
-
-    def __init__(self, hub: Hub, line: Line, address: bytes, anonymous: PresenceSet) -> None:
-        self._number = next(self.numbers)
-        super().__init__(hub, line, address, anonymous)
-
-    def __hash__(self) -> int:
-        return self._number
-
-
 class World:
-    """One run by one seed; held to all promises, or only to those of ``rules``."""
+    """One run by one seed; held to all promises, or only to those of ``rules``.
 
-    def __init__(self, plan: Plan, seed: int, rules: frozenset[str] | None = None) -> None:
+    ``keeper``: of several nodes' stream, see :class:`SharedGround`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        seed: int,
+        rules: frozenset[str] | None = None,
+        keeper: Callable[[int], Keeper] | None = None,
+    ) -> None:
         self.plan = plan
         self.rng = random.Random(seed)
         self.verdict = Verdict(rules, _AFRESH if plan.failures else frozenset())
@@ -211,9 +63,9 @@ class World:
             update={"memory_budget_bytes": self.rng.choice(BUDGETS_BYTES)}
         )
         self.time = VirtualTime(self.verdict)
-        info = CanvasInfo(plan.width, plan.height, (255, 254, 253))
-        self.store = MemoryStore(info, epoch=self.rng.randrange(1, 1 << 53))
-        self.truth = Truth(self.verdict, self.store)
+        self.info = info = CanvasInfo(plan.width, plan.height, (255, 254, 253))
+        self.quiet = self.over = False
+        self.ground = self._ground(info, keeper)
         self.levels = levels(plan.width, plan.height)
         self.painter = Painter(self.rng, plan.width, plan.height)
         self.hotspots = [
@@ -221,12 +73,29 @@ class World:
             for _ in range(plan.hotspots)
         ]
         self.counts = Counts()
-        self.sessions: list[Session] = []
-        self.quiet = self.over = False
         self.may_reject = {RejectCode.RATE, RejectCode.READ_ONLY}
-        self.server = Server(self)
+        self.servers = [Server(self, number) for number in range(max(1, plan.nodes))]
         self._rasterised: dict[Drawing, list[Paint]] = {}
         self.people = [self._person(number) for number in range(plan.people)]
+
+    def _ground(self, info: CanvasInfo, keeper: Callable[[int], Keeper] | None) -> Ground:
+        if not self.plan.nodes:
+            return OneWriter(self.time, self.rng, self.verdict, info)
+        rng = random.Random(self.rng.random())
+        return SharedGround(
+            self.time, rng, self.verdict, info, self.plan, lambda: self.quiet, keeper
+        )
+
+    @property
+    def truth(self) -> Truth:
+        """What really happened, in the epoch of now."""
+        return self.ground.truth
+
+    def accept(self, link: Link) -> bool:
+        """Connect it to a server, whichever; False if that one isn't there."""
+        servers = self.servers
+        server = servers[0] if len(servers) == 1 else self.rng.choice(servers)
+        return server.accept(link)
 
     def _person(self, number: int) -> Person:
         rng = random.Random(self.rng.random())
@@ -261,53 +130,53 @@ class World:
         NumberedSession.numbers = count()
         # A flush that may do next to nothing leaves views and tiles to the next ones.
         slice_s = self.rng.choice((0.004, 0.0005, 0.00005))
-        with (
-            self._errors_count(),
-            patch("server.fanout._SLICE_S", slice_s),
-            patch("server.hub.Session", NumberedSession),
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(self._errors_count())
+            stack.enter_context(patch("server.fanout._SLICE_S", slice_s))
+            stack.enter_context(patch("server.hub.Session", NumberedSession))
+            for name, limit in self.ground.limits.items():
+                stack.enter_context(patch(name, limit))
             try:
                 self._live()
             finally:
                 stand_down()
-            self._rest()
-            self._compare()
-            self._leave()
-            self._reopen()
+            settled = self._rest()
+            self._agree()
+            if settled:
+                self._compare()
+                self._leave()
+                self._reopen()
         self.verdict.settle()
 
     def _live(self) -> None:
         plan, rng = self.plan, self.rng
-        self.server.start()
+        for server in self.servers:
+            server.start()
         for person in self.people:
             person.pan()
             self.time.after(rng.uniform(0, min(3, plan.seconds / 4)), person.connect)
             self.time.after(rng.uniform(0, plan.pause_s), person.live)
-        for _ in range(plan.visits):
-            self.time.after(rng.uniform(0.1, 0.9) * plan.seconds, Stranger(self, rng).connect)
-        for _ in range(plan.crashes):
-            self.time.after(rng.uniform(0.2, 0.9) * plan.seconds, self.server.crash)
-        for _ in range(plan.restarts):
-            self.time.after(rng.uniform(0.2, 0.9) * plan.seconds, self.server.stop)
-        for _ in range(plan.failures):
-            self.time.after(rng.uniform(0.1, 0.9) * plan.seconds, self.server.fail)
-        for _ in range(plan.troubles):
-            at = rng.uniform(0.1, 0.9) * plan.seconds
-            self.time.after(at, self.server.trouble, rng.uniform(0.2, 1.5))
+        Accidents(self).plan()
         self._sample()
         self.time.run(plan.seconds)
 
     def _sample(self) -> None:
         """Recount every second."""
-        if self.server.hub is not None:
-            sample(self.verdict, self.server.hub)
+        for server in self.servers:
+            if server.hub is not None and not server.stopping:
+                sample(self.verdict, server.hub)
+                if isinstance(self.ground, SharedGround):
+                    sample_claims(self.verdict, self.ground, server.hub)
         if not self.over:
             self.time.after(1.0, self._sample)
 
-    def _rest(self) -> None:
-        """Nobody does anything new: everybody's view and work must come to be complete."""
+    def _rest(self) -> bool:
+        """Nobody does anything new: everybody's view and work must come to be complete.
+
+        Whether they do; if not, there is nothing to compare for rules that are blind to it.
+        """
         self.quiet = True
-        self.time.run(self.time.now + 240, lambda: all(person.settled for person in self.people))
+        self.time.run(self.time.now + 240, self._settled)
         late = [person for person in self.people if not person.settled]
         for person in late[:3]:
             core = person.core
@@ -320,15 +189,39 @@ class World:
         # Until the last half-open line is noticed, and the last cursor forgotten.
         self.time.run(self.time.now + HEARTBEAT_S + 1, self._alone)
         self.time.run(self.time.now + 3 * SETTINGS.presence_linger_ms / 1000)
+        return not late
+
+    def _settled(self) -> bool:
+        """Whether everybody has what they asked for, and every node what there is."""
+        behind = not all(server.settled for server in self.servers)
+        return not behind and all(person.settled for person in self.people)
 
     def _alone(self) -> bool:
-        """Whether the server knows of nobody but those who are there."""
-        return self.server.hub is not None and len(self.server.hub.sessions) == len(self.people)
+        """Whether the servers know of nobody but those who are there."""
+        sessions = 0
+        for server in self.servers:
+            if server.hub is None:
+                return False
+            sessions += len(server.hub.sessions)
+        return sessions == len(self.people)
+
+    def _agree(self) -> None:
+        """Nodes hold the same, and nobody's session was lost with any."""
+        if isinstance(self.ground, SharedGround):
+            compare_nodes(self.verdict, self.ground, self.servers)
+            compare_sessions(self.verdict, self.people)
+        self.verdict.settle()
 
     def _compare(self) -> None:
-        assert self.server.hub is not None
         compare_views(self)
-        recount(self.verdict, self.server.hub, self.people)
+        for server in self.servers:
+            assert server.hub is not None
+            people = [
+                one
+                for one in self.people
+                if one.link and one.link.tap.session in server.hub.sessions
+            ]
+            recount(self.verdict, server.hub, people)
         compare_presence(self.verdict, self.people)
         compare_following(self.verdict, self.people)
         arrived = self.counts.as_drawing + self.counts.as_snapshot
@@ -353,17 +246,20 @@ class World:
                 case _:
                     link.go_deaf()
         self.time.run(self.time.now + 1)
-        assert self.server.hub is not None
-        nobody_left(self.verdict, self.server.hub, self.sessions)
+        for server in self.servers:
+            assert server.hub is not None
+            nobody_left(self.verdict, server.hub, server.sessions)
         self.verdict.settle()
 
     def _reopen(self) -> None:
         """A clean stop keeps the epoch; the log holds everybody's drawing exactly once."""
-        epoch = self.store.epoch
+        epoch = self.ground.epoch
         self.over = True
-        self.server.stop()
-        self.server.start()
-        self.verdict.check(self.store.epoch == epoch, "LOG-4", "a clean stop changed the epoch")
+        for server in self.servers:
+            server.stop()
+        for server in self.servers:
+            server.start()
+        self.verdict.check(self.ground.epoch == epoch, "LOG-4", "a clean stop changed the epoch")
         in_log = [list(self.truth.drawn_by.get(s, ())) for s in self._all_sessions()]
         total = sum(map(len, in_log))
         self.verdict.check(total == self.truth.seq, "ONCE-1", "the log holds strangers' drawing")
@@ -388,12 +284,14 @@ class World:
     def _errors_count(self) -> Iterator[None]:
         """What the server logs as an error ends the run, save for the trouble that is made here."""
         handler = _ErrorsFail(self.verdict)
-        logger = logging.getLogger("server")
-        logger.addHandler(handler)
+        loggers = [logging.getLogger(name) for name in ("server", "tiles")]
+        for logger in loggers:
+            logger.addHandler(handler)
         try:
             yield
         finally:
-            logger.removeHandler(handler)
+            for logger in loggers:
+                logger.removeHandler(handler)
 
 
 class _ErrorsFail(logging.Handler):

@@ -41,8 +41,8 @@ def scene() -> Scene:
 
 def _door(connections: int) -> Door:
     """A door through which so many came."""
-    door = Door(Settings(), lambda _: None, b"")
-    door._by_address["somewhere"] = connections
+    door = Door(Settings(), lambda _: None, lambda: b"")
+    door.by_address[b"somewhere"] = connections
     return door
 
 

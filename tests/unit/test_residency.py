@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tiles.canvas import Canvas
@@ -84,7 +84,6 @@ steps = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(steps, max_size=40))
 def test_tiles_come_and_go_and_nobody_sees_it(steps: list[tuple[object, ...]]) -> None:
     """TILE-3, TILE-4: in any order what can be read is what was painted; the accounts hold."""

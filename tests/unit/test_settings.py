@@ -8,14 +8,9 @@ from pydantic import ValidationError
 
 from server.cli_flags import settings_of
 from server.cli_serve import add_command
-from server.settings import (
-    ENV_PREFIX,
-    Settings,
-    SettingsError,
-    check_canvas_name,
-    load_settings,
-    parse_colour,
-)
+from server.setting_types import check_canvas_name, parse_colour
+from server.settings import ENV_PREFIX, Settings
+from server.settings_loading import SettingsError, load_settings
 from server.settings_page import PAGE, page
 from server.welcome import WelcomeLimits
 
@@ -64,9 +59,18 @@ EXAMPLES = {
     "data": ("elsewhere", Path("elsewhere")),
     "canvas": ("wall", "wall"),
     "background": ("#F80", (255, 136, 0)),
+    "cluster": ("nats://a:1,tls://u:p@b", ("nats://a:1", "tls://u:p@b")),
+    "replicas": ("3", 3),
+    "nats_credentials": ("n.creds", Path("n.creds")),
+    "nats_ca": ("ca.pem", Path("ca.pem")),
+    "nats_certificate": ("n.pem", Path("n.pem")),
+    "nats_key": ("n.key", Path("n.key")),
+    "snapshot_bytes": ("2097152", 2_097_152),
     "allow_origin": ("https://A.test http://b.test:8", ("https://a.test", "http://b.test:8")),
     "allow_framing": ("none", ()),
     "log_level": ("debug", "debug"),
+    "log_format": ("json", "json"),
+    "access_log": ("true", True),
     "clock_interval_s": ("3", 3.0),
     "overview_interval_ms": ("77", 77),
     "slow_reader_bytes": ("8192", 8192),
@@ -80,7 +84,7 @@ def test_every_setting_has_every_source(
 ) -> None:
     """SET-1: as a flag, in the environment and in the file it means the same."""
     text, value = EXAMPLES.get(name, ("7", 7))
-    flagged = from_flags(f"--{name.replace('_', '-')}", text)
+    flagged = from_flags(f"--{name.replace('_', '-')}", *(() if value is True else (text,)))
     assert getattr(flagged, name) == value
     assert getattr(flagged, name) != Settings.model_fields[name].default
     monkeypatch.setenv(ENV_PREFIX + name.upper(), text)

@@ -15,7 +15,14 @@ import apsw
 from tiles.log.base import LogError
 from tiles.log.check import check
 from tiles.log.findings import Say
-from tiles.log.schema import connect, sync_folder, transaction, write_meta
+from tiles.log.schema import (
+    connect,
+    leave_stream,
+    read_mark,
+    sync_folder,
+    transaction,
+    write_meta,
+)
 
 PIECE_PAGES = 512
 """Pages copied at once: 2 MiB."""
@@ -90,6 +97,8 @@ def _mark(draft: Path) -> None:
     try:
         with transaction(connection):
             write_meta(connection, "clean", 0)
+            if read_mark(connection).place:  # what a node of a cluster keeps
+                leave_stream(connection)
     finally:
         connection.close()  # which copies the write-ahead log into the file, and removes it
 

@@ -3,6 +3,10 @@
 Everything a canvas shows is a fold over :class:`Batch` rows in ``seq`` order. A log takes
 :class:`Commit` units in order, makes each durable whole or not at all, and says so through a
 :class:`Listener`. The canvas's settings and checkpoints stand beside the rows.
+
+A log that is ``shared`` is written by several nodes. What one of them appends to it is an offer:
+where it comes in the order, and whether it counts, is known when the log tells it
+(:meth:`Log.start`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -51,24 +55,61 @@ class SessionCount:
     """How many of a session's drawing messages were ordered or rejected.
 
     ``rejected`` are its last :data:`REJECTIONS_KEPT` refusals as (n, code); ``seen_ms`` Unix time.
+    In a shared log ``claim`` names who may draw for the session (:meth:`Log.claim`), ``client`` is
+    the number that others know it by, and ``since`` in a commit is the count that it goes on from.
     """
 
     session: bytes
     handled: int
     rejected: tuple[tuple[int, int], ...]
     seen_ms: int
+    claim: int = 0
+    client: int = 0
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much of a shared stream a log holds: up to ``place``; it had so many ``clients``.
+
+    ``check`` tells the entry at that place from another that came to stand there.
+    """
+
+    place: int = 0
+    clients: int = 0
+    check: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """What becomes durable at once: batches, and the counts of the sessions that they reach.
 
-    ``ticket`` numbers the commits of one log's life, from 1 without a gap.
+    ``ticket`` numbers the commits of one log's life, from 1 without a gap. ``mark`` and ``info``
+    are set where they change with it: by who follows a shared stream.
     """
 
     ticket: int
     batches: Sequence[Batch]
     counts: Sequence[SessionCount]
+    mark: Mark | None = None
+    info: "CanvasInfo | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What one entry of a shared stream came to, the same on every node.
+
+    ``batches`` with their final seqs, ``counts`` as they are now, of the sessions that drew and of
+    those that were ``claimed``; ``void`` are claims of this node that no longer count. ``place`` is
+    the entry's.
+    """
+
+    batches: Sequence[Batch]
+    counts: Sequence[SessionCount]
+    claimed: Sequence[SessionCount]
+    void: Sequence[tuple[bytes, int]]
+    info: "CanvasInfo | None"
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +139,8 @@ class CanvasInfo:
 class Listener(Protocol):
     """Told from the log's own thread; an implementation hands it on to its own, and never raises.
 
-    Tickets rise. ``trouble(error)`` comes once, then ``trouble(None)`` once, in turn.
+    Tickets rise. ``trouble(error)`` comes once, then ``trouble(None)`` once, in turn; a
+    :class:`LostError` may follow another trouble, and is the last.
     """
 
     def durable(self, ticket: int) -> None:
@@ -114,7 +156,7 @@ class Recovered:
 
     ``epoch`` was stored before this was returned; it is new where the last stop was not clean.
     Checkpoints hold everything up to ``checkpoint_seq``; the log from there to ``seq`` is the tail.
-    ``overviews``: they do so at every level, not at level 0 alone.
+    ``overviews``: they do so at every level, not at level 0 alone. ``mark``: see :class:`Mark`.
     """
 
     info: CanvasInfo
@@ -124,10 +166,11 @@ class Recovered:
     clean: bool
     overviews: bool = True
     notes: list[str] = field(default_factory=list)
+    mark: Mark = Mark()
 
 
 class Log(Protocol):
-    """One canvas's log, open for writing by one process at a time.
+    """One canvas's log, open for writing by one process at a time, or ``shared`` by several.
 
     ``open`` reads; ``start`` begins the writer thread. Before ``start`` the reading methods may be
     called from any one thread, after it from any. A log that was closed isn't opened again: make a
@@ -135,21 +178,48 @@ class Log(Protocol):
     one for storage that can't be read.
     """
 
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes write it too."""
+
+    @property
+    def behind(self) -> int:
+        """Entries that a shared log's stream holds and that it hasn't told, as far as it knows."""
+
     def open(self) -> Recovered:
         """Open, or raise :class:`LogError`: no canvas there, in use, damaged, of a newer release.
 
         What it returns holds for a power cut too: what a crash left unsynced is synced first.
         """
 
-    def start(self, listener: Listener) -> None:
-        """Begin to write; ``listener`` is called from the writer thread."""
+    def start(self, listener: Listener, ordered: Callable[[Ordered], None] | None = None) -> None:
+        """Begin to write; ``listener`` is called from the log's own thread.
+
+        ``ordered`` too, by a shared log: of each entry in its turn, whoever offered it, and before
+        what it holds is said to be durable. It never raises.
+        """
 
     def append(self, commit: Commit) -> None:
         """Queue a commit; it never blocks on storage, nor for want of room.
 
         Raises ``ValueError`` unless its ticket is the next and its batches go on, without a gap,
         from the last one appended (at first: from :attr:`Recovered.seq`). The caller keeps within
-        :data:`COMMITS_WAITING_MAX`.
+        :data:`COMMITS_WAITING_MAX`. In a shared log these seqs only count what is offered.
+        """
+
+    def claim(
+        self,
+        session: bytes,
+        done: "Callable[[SessionCount | LogError], None]",
+        seen: int | None = None,
+    ) -> None:
+        """In a shared log: make this node the one that draws for a session from here on.
+
+        ``session`` are zeros for a new one, which an unknown one becomes too. ``done`` is called
+        from the log's own thread, with the count at the place of the claim: after ``ordered`` was
+        told all up to there, and before what follows. Or with an error where it can't be had now.
+        ``seen`` is the place that the node had come to when whoever asks came: if somebody claimed
+        the session past that, it stays theirs. Without it, who asks last has it.
         """
 
     def checkpoint(
@@ -212,6 +282,10 @@ class Log(Protocol):
 
 class LogError(Exception):
     """The log can't be opened or written; the text says what and where."""
+
+
+class LostError(LogError):
+    """A shared log's own part of it isn't its stream's any more: it is to be had anew."""
 
 
 class DamagedError(LogError):

@@ -243,12 +243,13 @@ class Readers:
         """One session's count."""
         with self._connection() as connection:
             row = connection.execute(
-                "SELECT handled, rejected, seen_ms FROM sessions WHERE session = ?", (session,)
+                "SELECT handled, rejected, seen_ms, claim, client FROM sessions WHERE session = ?",
+                (session,),
             ).fetchone()
         if row is None:
             return None
-        handled, rejected, seen_ms = row
-        return SessionCount(session, handled, unpack_rejections(rejected), seen_ms)
+        handled, rejected, seen_ms, claim, client = row
+        return SessionCount(session, handled, unpack_rejections(rejected), seen_ms, claim, client)
 
 
 def _runs(keys: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -46,6 +46,9 @@ _SAVE = (
     "ON CONFLICT DO UPDATE SET seq = excluded.seq, data = excluded.data"
 )
 _ADD_ROW = "INSERT OR IGNORE INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_SESSION = (
+    "INSERT OR IGNORE INTO sessions (session, handled, rejected, seen_ms) VALUES (?, ?, ?, ?)"
+)
 _ADD_AUTHOR = "INSERT OR IGNORE INTO authors VALUES (?, ?, ?, ?, ?)"
 
 
@@ -298,7 +301,7 @@ class _Rebuild:
                     count = cut_back(handled, unpack_rejections(rejected), lost.get(session, 0))
                     if count is not None:
                         values = (session, count[0], pack_rejections(count[1]), seen_ms)
-                        new.execute("INSERT OR IGNORE INTO sessions VALUES (?, ?, ?, ?)", values)
+                        new.execute(_ADD_SESSION, values)
                         kept += 1
         forgotten = max(looked_at, self._findings.sessions) - kept
         if forgotten:

@@ -20,7 +20,8 @@ _ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 _LOG = "INSERT INTO log VALUES {rows}"
 _SESSIONS = (
     "INSERT INTO sessions VALUES {rows} ON CONFLICT DO UPDATE SET "
-    "handled = excluded.handled, rejected = excluded.rejected, seen_ms = excluded.seen_ms"
+    "handled = excluded.handled, rejected = excluded.rejected, seen_ms = excluded.seen_ms, "
+    "claim = excluded.claim, client = excluded.client"
 )
 _TILES = (
     "INSERT INTO tiles VALUES {rows} ON CONFLICT DO UPDATE SET "
@@ -53,7 +54,14 @@ class RowWriter:
         self._insert(
             _SESSIONS,
             [
-                (count.session, count.handled, pack_rejections(count.rejected), count.seen_ms)
+                (
+                    count.session,
+                    count.handled,
+                    pack_rejections(count.rejected),
+                    count.seen_ms,
+                    count.claim,
+                    count.client,
+                )
                 for count in counts
             ],
         )

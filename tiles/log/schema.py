@@ -12,17 +12,18 @@ from urllib.parse import quote
 
 import apsw
 
-from tiles.log.base import CanvasInfo, LogError
+from tiles.log.base import CanvasInfo, LogError, Mark
 from tiles.log.lock import FileLock
 
 APPLICATION_ID = 0x54434C47
 """``TCLG``, in the SQLite header, where ``file`` and :func:`check_identity` look for it."""
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """The ``user_version`` that this code writes, and the newest it reads.
 
-In format 1 only level 0 was checkpointed; up to format 2 rows of the log had no checksum. Such a
-file is of the newest format from its next open on (:func:`upgrade`).
+In format 1 only level 0 was checkpointed; up to format 2 rows of the log had no checksum; up to
+format 3 sessions had no claims. Such a file is of the newest format from its next open on
+(:func:`upgrade`).
 """
 
 EPOCH_MAX = 2**53 - 1
@@ -44,7 +45,7 @@ CREATE TABLE log (
 ) STRICT;
 CREATE TABLE sessions (
     session BLOB PRIMARY KEY, handled INTEGER NOT NULL, rejected BLOB NOT NULL,
-    seen_ms INTEGER NOT NULL
+    seen_ms INTEGER NOT NULL, claim INTEGER NOT NULL DEFAULT 0, client INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tiles (key INTEGER PRIMARY KEY, seq INTEGER NOT NULL, data BLOB NOT NULL) STRICT;
 """
@@ -54,10 +55,13 @@ _CACHE_KIB = 8192
 _WAL_KEPT_BYTES = 16 * 1024 * 1024
 _BUSY_TIMEOUT_MS = 1000
 _REJECTION = struct.Struct("<IB")
+_MARK = ("place", "clients", "check")
 
 
-def create(path: Path, info: CanvasInfo) -> None:
+def create(path: Path, info: CanvasInfo, epoch: int | None = None) -> None:
     """Make the file of a new, blank canvas, durably; its folder is made where there is none.
+
+    ``epoch`` is a shared stream's; otherwise it gets one of its own.
 
     The file is built under another name and moved in place whole, so that no crash leaves half a
     canvas. Raises :class:`LogError` if it exists or can't be written.
@@ -69,7 +73,7 @@ def create(path: Path, info: CanvasInfo) -> None:
             if path.exists():
                 raise LogError(f"{path} exists already")
             try:
-                _build(draft, info)
+                _build(draft, info, epoch or new_epoch())
                 draft.rename(path)
             finally:
                 for suffix in ("", "-wal", "-shm", "-journal"):
@@ -80,7 +84,7 @@ def create(path: Path, info: CanvasInfo) -> None:
         raise LogError(f"{path} can't be made: {error}") from error
 
 
-def _build(draft: Path, info: CanvasInfo) -> None:
+def _build(draft: Path, info: CanvasInfo, epoch: int) -> None:
     connection = apsw.Connection(str(draft))
     try:
         connection.pragma("page_size", _PAGE_BYTES)
@@ -91,7 +95,7 @@ def _build(draft: Path, info: CanvasInfo) -> None:
         connection.execute(TABLES)
         for key, value in (
             ("info", encode_info(info)),
-            ("epoch", new_epoch()),
+            ("epoch", epoch),
             ("clean", 1),
             ("checkpoint_seq", 0),
             ("overviews", 1),
@@ -200,6 +204,25 @@ def read_meta(connection: apsw.Connection, key: str) -> Any:
     return row[0]
 
 
+def read_mark(connection: apsw.Connection) -> Mark:
+    """How much of a shared stream the file holds; nothing where it follows none."""
+    rows = connection.execute("SELECT key, value FROM meta WHERE key IN (?, ?, ?)", _MARK)
+    found: dict[str, Any] = dict(rows)
+    return Mark(*(found.get(key, 0) for key in _MARK))
+
+
+def write_mark(connection: apsw.Connection, mark: Mark) -> None:
+    """Store how much of a shared stream the file holds."""
+    for key, value in zip(_MARK, (mark.place, mark.clients, mark.check), strict=True):
+        write_meta(connection, key, value)
+
+
+def leave_stream(connection: apsw.Connection) -> None:
+    """Within a transaction: the file follows no stream any more, and nobody's claim counts."""
+    write_mark(connection, Mark())
+    connection.execute("UPDATE sessions SET claim = 0, client = 0")
+
+
 def has_overviews(connection: apsw.Connection) -> bool:
     """Whether the checkpoints are of all levels; those of a file of format 1 aren't yet."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'overviews'").fetchone()
@@ -208,13 +231,22 @@ def has_overviews(connection: apsw.Connection) -> bool:
 
 def has_checksums(connection: apsw.Connection) -> bool:
     """Whether rows of the log have checksums; those of older formats haven't."""
-    return any(name == "checksum" for _, name, *_ in connection.execute("PRAGMA table_info(log)"))
+    return _has_column(connection, "log", "checksum")
+
+
+def _has_column(connection: apsw.Connection, table: str, column: str) -> bool:
+    return any(name == column for _, name, *_ in connection.execute(f"PRAGMA table_info({table})"))
 
 
 def upgrade(connection: apsw.Connection) -> None:
     """Make a file of an older format one of the newest, within a transaction."""
     if not has_checksums(connection):
         connection.execute("ALTER TABLE log ADD COLUMN checksum INTEGER")
+    if not _has_column(connection, "sessions", "claim"):
+        for column in ("claim", "client"):
+            connection.execute(
+                f"ALTER TABLE sessions ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+            )
     connection.pragma("user_version", FORMAT_VERSION)
 
 

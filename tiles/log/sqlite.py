@@ -12,6 +12,7 @@ from tiles.log.base import (
     Commit,
     Listener,
     LogError,
+    Ordered,
     Recovered,
     SavedTile,
     SessionCount,
@@ -31,7 +32,11 @@ class SqliteLog:
     ``commit_interval_s`` is the shortest time from one sync of commits to the next,
     ``retry_initial_s`` and ``retry_max_s`` bound the wait before a failed write is tried again,
     ``update_timeout_s`` how long :meth:`update` waits. ``vfs`` names a SQLite VFS to go through.
+    ``keeps_epoch``: what a crash loses can be had again, so the epoch stays.
     """
+
+    shared = False
+    behind = 0
 
     def __init__(
         self,
@@ -42,13 +47,14 @@ class SqliteLog:
         retry_max_s: float = 1.0,
         update_timeout_s: float = 5.0,
         vfs: str | None = None,
+        keeps_epoch: bool = False,
     ) -> None:
         self._path = path
         self._commit_interval_s = commit_interval_s
         self._backoff = Backoff(retry_initial_s, retry_max_s)
         self._update_timeout_s = update_timeout_s
         self._readers = Readers(path, vfs)
-        self._store = Store(path, self._readers, vfs)
+        self._store = Store(path, self._readers, vfs, keeps_epoch=keeps_epoch)
         self._recovered: Recovered | None = None
         self._writer: Writer | None = None
 
@@ -59,7 +65,7 @@ class SqliteLog:
         self._recovered = self._store.open()
         return self._recovered
 
-    def start(self, listener: Listener) -> None:
+    def start(self, listener: Listener, ordered: Callable[[Ordered], None] | None = None) -> None:
         """Start the writer's thread."""
         if self._recovered is None or self._writer is not None:
             raise LogError(f"{self._path} can't be started now")
@@ -75,6 +81,15 @@ class SqliteLog:
     def append(self, commit: Commit) -> None:
         """Queue a commit; ``ValueError`` where it isn't the next."""
         self._started().append(commit)
+
+    def claim(
+        self,
+        session: bytes,
+        done: Callable[[SessionCount | LogError], None],
+        seen: int | None = None,
+    ) -> None:
+        """Nobody else writes it: there is nothing to claim."""
+        raise LogError(f"{self._path} is not shared")
 
     def checkpoint(
         self,

@@ -4,21 +4,19 @@ Each method that writes is one transaction and returns when it would survive a p
 to do next, and what to do when one fails, is :mod:`tiles.log.writer`'s business.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
 
 from tiles.log.base import (
-    Batch,
     CanvasInfo,
     Commit,
     DamagedError,
     LogError,
     Recovered,
     SavedTile,
-    SessionCount,
 )
 from tiles.log.lock import FileLock
 from tiles.log.place import Place
@@ -30,9 +28,11 @@ from tiles.log.schema import (
     encode_info,
     has_overviews,
     new_epoch,
+    read_mark,
     read_meta,
     transaction,
     upgrade,
+    write_mark,
     write_meta,
 )
 from tiles.log.wal import wal_end
@@ -56,8 +56,11 @@ LIMIT 1
 class Store:
     """Reads what a canvas holds when it is opened, and then writes."""
 
-    def __init__(self, path: Path, readers: Readers, vfs: str | None = None) -> None:
+    def __init__(
+        self, path: Path, readers: Readers, vfs: str | None = None, *, keeps_epoch: bool = False
+    ) -> None:
         self._path = path
+        self._keeps_epoch = keeps_epoch
         self._vfs = vfs
         self._readers = readers
         self._lock = FileLock(path)
@@ -104,7 +107,7 @@ class Store:
         self._epoch = read_meta(connection, "epoch")
         self._seq = self._attempted_seq = last_seq(connection, checkpoint_seq, self._path)
         notes = []
-        if not clean:
+        if not clean and not self._keeps_epoch:
             self._epoch = new_epoch()
             notes.append("the last stop was not clean: the canvas has a new epoch")
         overviews = has_overviews(connection)
@@ -120,6 +123,7 @@ class Store:
             clean=clean,
             overviews=overviews,
             notes=notes,
+            mark=read_mark(connection),
         )
 
     def commit(self, commits: Sequence[Commit]) -> None:
@@ -128,15 +132,16 @@ class Store:
             batch for commit in commits for batch in commit.batches if batch.last_seq > self._seq
         ]
         latest = {count.session: count for commit in commits for count in commit.counts}
-        self._write(batches, latest.values())
-
-    def _write(self, batches: Sequence[Batch], counts: Iterable[SessionCount]) -> None:
         connection, rows = self._opened()
         if batches:
             self._attempted_seq = batches[-1].last_seq
         with self._transaction(connection):
             rows.batches(batches)
-            rows.counts(counts)
+            rows.counts(latest.values())
+            for info in [commit.info for commit in commits if commit.info is not None][-1:]:
+                write_meta(connection, "info", encode_info(info))
+            for mark in [commit.mark for commit in commits if commit.mark is not None][-1:]:
+                write_mark(connection, mark)
         self._seq = self._attempted_seq
 
     def save_tiles(self, tiles: Sequence[SavedTile], through: int | None) -> None:

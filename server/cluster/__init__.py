@@ -1,0 +1,1 @@
+"""A node among others: the link to NATS, and what goes over it."""

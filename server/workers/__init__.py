@@ -1,0 +1,1 @@
+"""Several processes behind one port (``tilecast serve --workers N``)."""
