@@ -7,17 +7,12 @@ once to each session that has something coming.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from protocol.codec import encode
-from protocol.errors import CloseCode, ProtocolError
+from protocol.errors import CloseCode
 from protocol.messages import (
-    CursorMove,
-    Follow,
     Hello,
     Notice,
-    PresenceSet,
-    Viewport,
 )
 from protocol.session import State
 from server.activity import Activity
@@ -33,23 +28,22 @@ from server.counts import Counts
 from server.entering import Entering
 from server.fanout import Fanout
 from server.following import Following
+from server.hearing import Hearing
 from server.identity import Identity
 from server.journal import Journal, JournalListener
 from server.line import Line, Offload
 from server.memory import Member, Memory
-from server.names import NAME_MAX_BYTES, clean_name
 from server.ordering import Ordering
 from server.overviews import Overviews
 from server.paging import Paging
 from server.person import ANONYMOUS
 from server.reception import IN_TROUBLE, Reception
-from server.session import Session, Wanted
+from server.session import Session
 from server.settings import Settings
 from server.supervisor import Supervisor
 from server.sweeper import Sweeper
 from server.turns import Turns
 from server.viewing import Viewing
-from tiles.geometry import clip, tile_range
 from tiles.log.base import Author, CanvasInfo, Log, LostError, Ordered, Recovered
 from tiles.pyramid import Pyramid
 from tiles.raster import DrawLimits
@@ -159,6 +153,7 @@ class Hub:
         self._reception = Reception(
             self, log, self.journal, self.following, rate, scheduler, offload
         )
+        self.hearing = Hearing(self, self._entering, self._awareness, self._reception.identities)
         self._sweeper = Sweeper(
             self, supervisor.service("sweeper", name), self._reception, log, now_ms
         )
@@ -297,63 +292,9 @@ class Hub:
         """Have the next flush look at the session."""
         self.fanout.due(session)
 
-    # -- what clients say ----------------------------------------------------------------------
-
     def hello(self, session: Session, hello: Hello) -> None:
         """Take a HELLO."""
         self._reception.hello(session, hello)
-
-    def look(self, session: Session, viewport: Viewport, number: int) -> None:
-        """Take a VIEWPORT; one that a later one overtakes before it is applied is skipped."""
-        self._heard(session)
-        if viewport.level >= self.pyramid.levels:
-            raise ProtocolError(f"there is no level {viewport.level}")
-        box = clip(
-            (viewport.x0, viewport.y0, viewport.x1, viewport.y1),
-            self.info.width,
-            self.info.height,
-        )
-        if box is None:
-            raise ProtocolError("the VIEWPORT is empty: none of it lies on the canvas")
-        total = tile_range(viewport.level, box).total
-        if total > self.settings.max_viewport_tiles:
-            session.notify(
-                1,
-                f"The viewport has {total:,} tiles, at most {self.settings.max_viewport_tiles:,}"
-                " are allowed: nothing changed.",
-            )
-            return
-        self._entering.look(session, Wanted(number, viewport.level, box, viewport.known))
-
-    def point(self, session: Session, cursor: CursorMove) -> None:
-        """Take a CURSOR; off the canvas it is ignored."""
-        self._heard(session)
-        if cursor.x < self.info.width and cursor.y < self.info.height:
-            self._awareness.move(session, cursor)
-
-    def introduce(self, session: Session, presence: PresenceSet) -> None:
-        """Take a PRESENCE."""
-        self._heard(session)
-        if len(presence.name.encode()) > NAME_MAX_BYTES:
-            session.notify(1, f"A name has at most {NAME_MAX_BYTES} bytes: yours is not changed.")
-            return
-        name = clean_name(presence.name)
-        self._awareness.introduce(session, replace(presence, name=name))
-        if name != session.author.name:
-            session.author = Author(session.author.session, name, session.address)
-
-    def follow(self, session: Session, follow: Follow) -> None:
-        """Take a FOLLOW."""
-        self._heard(session)
-        target = self._reception.identities.by_client(follow.client)
-        self._awareness.followers.follow(
-            session, target.connection if target else None, follow.client
-        )
-
-    def _heard(self, session: Session) -> None:
-        """Count what isn't drawing. Raises :class:`ProtocolError` (4429) at a flood."""
-        assert session.identity is not None, "only an open session is heard"
-        session.identity.paces.flood.said(self.scheduler.time)
 
     # -- the log's answers ---------------------------------------------------------------------
 

@@ -252,13 +252,13 @@ class Session:
                 self._hub.hello(self, message)
             case Viewport():
                 self.viewports += 1
-                self._hub.look(self, message, self.viewports)
+                self._hub.hearing.look(self, message, self.viewports)
             case CursorMove():
-                self._hub.point(self, message)
+                self._hub.hearing.point(self, message)
             case PresenceSet():
-                self._hub.introduce(self, message)
+                self._hub.hearing.introduce(self, message)
             case Follow():
-                self._hub.follow(self, message)
+                self._hub.hearing.follow(self, message)
             case _:
                 self._hub.ordering.draw(self, message)
 
