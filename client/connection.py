@@ -67,7 +67,7 @@ class Connection:
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
                 return Ended(LOST, f"HTTP {status}")
             raise HandshakeRefused(status, error.response.reason_phrase) from None
-        except (OSError, EOFError, InvalidHandshake) as error:
+        except (OSError, EOFError, InvalidHandshake, ConnectionClosed) as error:
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise
             return Ended(LOST, str(error) or type(error).__name__)

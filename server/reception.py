@@ -105,7 +105,7 @@ class Reception:
             if session.state is not State.RESUMING:
                 return
             if isinstance(answer, LogError):
-                logger.warning("a session could not be claimed: %s", answer)
+                logger.debug("a session could not be claimed: %s", answer)
                 session.end(CloseCode.TRY_LATER, _LOOKED_UP)
             else:
                 self._attach(session, self._create(answer))

@@ -122,6 +122,8 @@ class Link:
         self._sent.set()
         self._leaving: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._said: dict[str, str] = {}
+        """Why servers can't be reached, as the log has it since there was a connection."""
         self._runner = self.loop.create_task(self._run())
 
     async def __aenter__(self) -> Self:
@@ -289,7 +291,7 @@ class Link:
             except StreamError as error:
                 if self._closing:
                     return  # the library may have swallowed that this was cancelled
-                self._unreached(StreamError(f"NATS can't be reached at {shown(server)}: {error}"))
+                self._unreached(server, error)
                 if number % len(servers) == 0:
                     await asyncio.sleep(wait_s * random.uniform(0.5, 1.5))
                     wait_s = min(2 * wait_s, RECONNECT_MAX_S)
@@ -312,6 +314,7 @@ class Link:
                 self.loop.create_task(work)
                 for work in (self._send(client), self._ping(client), client.ended.wait())
             ]
+            self._said.clear()
             logger.info("NATS is connected at %s", shown(server))
             self._tell(None)
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -377,10 +380,11 @@ class Link:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _unreached(self, error: StreamError) -> None:
-        if str(error) != str(self._error):
-            logger.warning("%s", error)
-        self._error = error
+    def _unreached(self, server: str, error: StreamError) -> None:
+        self._error = StreamError(f"NATS can't be reached at {shown(server)}: {error}")
+        if self._said.get(server) != str(error):
+            self._said[server] = str(error)
+            logger.warning("%s", self._error)
 
     def _tell(self, error: StreamError | None) -> None:
         for watch in list(self._watches):

@@ -7,10 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import cycle, pairwise
 
-from websockets.exceptions import ConnectionClosed
-
 from client import Client
-from client.connection import LOST, Connection, Ended, Endpoint
+from client.connection import Connection, Ended, Endpoint
 from client.core import Core
 from client.events import Event, Welcomed
 from protocol.errors import RejectCode
@@ -43,10 +41,7 @@ class _Rotation(Connection):
     async def run(self, endpoint: Endpoint) -> Ended:
         """Connect to the next address; ``endpoint`` tells the rest."""
         self.dialled = next(self._urls)
-        try:
-            return await super().run(endpoint._replace(url=self.dialled))
-        except ConnectionClosed as error:  # before the upgrade
-            return Ended(LOST, str(error))
+        return await super().run(endpoint._replace(url=self.dialled))
 
 
 class Dialler(Client):

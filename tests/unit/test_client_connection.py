@@ -1,6 +1,8 @@
 """The asyncio client's lines: lost, refused, silent, or with nonsense on them."""
 
 import asyncio
+import socket
+import struct
 from http import HTTPStatus
 
 import pytest
@@ -106,6 +108,26 @@ async def test_nobody_there() -> None:
         pass
     with pytest.raises(ConnectTimeout, match="1006"):
         await to(url, connect_timeout_s=0.2).connect()
+
+
+async def test_a_line_that_is_reset_before_the_upgrade() -> None:
+    """At whatever moment a server goes, it is dialled again."""
+    resets = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal resets
+        resets += 1
+        if resets % 2:
+            await reader.read(1)
+        line = writer.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/c/main/ws"
+        with pytest.raises(ConnectTimeout):
+            await to(url, connect_timeout_s=1.0).connect()
+    assert resets > 1
 
 
 async def test_http_errors_at_the_upgrade() -> None:

@@ -90,7 +90,7 @@ class SharedLog(FoldReading):
         self._intake: Intake | None = None
         self._unanswered: set[int] = set()
         """Entries that the stream gave no answer to; looked at again soon."""
-        self._sending = self._closed = False
+        self._sending = self._warned = self._closed = False
         self._thread: int | None = None
         """The loop's."""
         self._health = Health()
@@ -282,8 +282,10 @@ class SharedLog(FoldReading):
         """See :meth:`tiles.shared.stream.Follower.answered`."""
         if error is None or self._closed:
             return
-        if not self._unanswered:
+        if not self._warned:
+            self._warned = True
             logger.warning("the stream gave no answer to an entry: %s", error)
+        if not self._unanswered:
             self._loop.call_later(_AGAIN_S, self._again)
         self._unanswered.add(number)
 
@@ -333,6 +335,7 @@ class SharedLog(FoldReading):
             )
         )
         if mine:
+            self._warned = False
             self._claims.answer(decision)
         fold = self._opened()
         ticket = self._offers.settle(
