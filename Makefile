@@ -37,7 +37,7 @@ lint: $(VENV)/.dev ## Python: format and lint
 
 # Single stages of the gate, by their names in scripts/gate.py.
 STAGES := types contracts generated locks viewer-lint viewer-types viewer-test viewer-build \
-          package unit bench-quick browser
+          package unit faults bench-quick browser
 
 .PHONY: $(STAGES)
 types: ## Python: strict types
@@ -49,7 +49,8 @@ viewer-types: ## The viewer: strict types
 viewer-test: ## The viewer: its own tests
 viewer-build: ## Build the viewer if its sources changed
 package: ## What a wheel and a source distribution hold
-unit: ## All tests but the browser's (ARGS="-k name" goes to pytest)
+unit: ## Unit, property, contract, simulation and end-to-end tests (ARGS="-k name" goes to pytest)
+faults: ## Short runs of all faults (ARGS likewise)
 bench-quick: ## The benchmark at small sizes, held to what can be counted
 browser: programs ## The browser's tests (ARGS likewise)
 $(STAGES): $(VENV)/.dev

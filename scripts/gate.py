@@ -126,6 +126,8 @@ def _check_package(_: Gate) -> None:
         raise StageError("; ".join(complaints))
 
 
+_TWO = ("-n", "2", "--dist", "loadfile")
+
 # The cheap ones first; the viewer is built before what ships it or looks at it.
 STAGES = (
     Stage(
@@ -155,21 +157,23 @@ STAGES = (
     Stage("viewer-test", "the viewer passes its own tests", lambda gate: gate.npm("test")),
     Stage("viewer-build", "the viewer builds", _build_viewer),
     Stage("package", "what is shipped is complete and holds nothing else", _check_package),
+    # Two at a time, since much of it waits; what they share they have for a module.
     Stage(
         "unit",
-        "unit, property, contract, simulation and fault tests",
-        lambda gate: gate.pytest("--ignore=tests/browser"),
+        "unit, property, contract, simulation and end-to-end tests",
+        lambda gate: gate.pytest(*_TWO, "--ignore=tests/browser", "--ignore=tests/faults"),
     ),
+    # Some of these hold the server to times: nothing else runs meanwhile.
+    Stage("faults", "short runs of all faults", lambda gate: gate.pytest("tests/faults")),
     Stage(
         "bench-quick",
         "small loads are delivered to whom they concern, once, in one write a flush",
         lambda gate: gate.command("python", "-m", "benchmarks", "--quick"),
     ),
-    # Ten minutes one after the other; what they share they have for a module.
     Stage(
         "browser",
         "the viewer in real browsers",
-        lambda gate: gate.pytest("-n", "2", "--dist", "loadfile", "tests/browser"),
+        lambda gate: gate.pytest(*_TWO, "tests/browser"),
     ),
 )
 
