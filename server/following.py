@@ -88,8 +88,7 @@ class Following:
         self._failures += 1
         if self._failures >= _FAILURES_MAX and self._step is not None:
             logger.error("canvas %s: part of the log can't be applied; left out", self._hub.name)
-            self._failures, self._step = 0, None
-            self._taken += 1
+            self._step_over()
         self._scheduled = True
         self._service.call_soon(self._go_on)
 
@@ -101,8 +100,7 @@ class Following:
             if self._step is not None:
                 self._step()
                 if not self._in_thread:
-                    self._failures, self._step = 0, None
-                    self._taken += 1
+                    self._step_over()
             elif self._heard:
                 if self._coming is None:
                     self._coming = islice(self._steps_of(self._heard[0]), self._taken, None)
@@ -116,6 +114,10 @@ class Following:
                 self._scheduled = True
                 self._service.call_soon(self._go_on)
                 return
+
+    def _step_over(self) -> None:
+        self._failures, self._step = 0, None
+        self._taken += 1
 
     def _steps_of(self, heard: Ordered | Step) -> Iterator[Step]:
         """What is to be done for an entry; to decode a large one at once would take long."""
@@ -158,8 +160,7 @@ class Following:
         def done(paints: list[Paint]) -> None:
             self._paint(seq, message, paints)
             self._in_thread = False
-            self._failures, self._step = 0, None
-            self._taken += 1
+            self._step_over()
             self._go_on()
 
         def failed(error: Exception) -> None:

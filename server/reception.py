@@ -167,10 +167,8 @@ class Reception:
         now = self._scheduler.time()
         before = self.identities.get(count.session) if count is not None else None
         if before is not None:  # who had it is fenced; its budget isn't new
-            identity = self.identities.create(before.allowance, before.paces, count)
-            identity.connection, identity.waiting = before.connection, before.waiting
             self._journal.submit()  # what it drew for the older claim, apart from what comes
-            return identity
+            return self.identities.create(before.allowance, before.paces, count)
         allowance = Allowance(Bucket(self._rate, now), Bucket(self._tried, now))
         return self.identities.create(allowance, Paces(self._hub.settings, now), count)
 

@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -137,6 +137,14 @@ def one_server(folder: Path, *, sync_interval: str = "always") -> NatsProcess:
     )
 
 
+def start_all(servers: Sequence[NatsProcess]) -> None:
+    """Start servers that need each other, and wait until all are ready."""
+    for server in servers:
+        server.launch()
+    for server in servers:
+        server.wait_until_ready()
+
+
 class NatsTrio:
     """Three servers that are one cluster. Use as a context manager."""
 
@@ -170,10 +178,7 @@ class NatsTrio:
 
     def __enter__(self) -> Self:
         try:
-            for server in self.servers:
-                server.launch()
-            for server in self.servers:
-                server.wait_until_ready()
+            start_all(self.servers)
         except BaseException:
             self.dispose()
             raise

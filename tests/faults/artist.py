@@ -13,10 +13,11 @@ from client import Client
 from client.errors import ClientError
 from client.events import Acked, Disconnected, Noticed, Rejected, SessionLost, Welcomed
 from protocol.messages import Drawing, Patch, Pixel, Rect, Stroke
+from tests.faults.signature import Signature
 
 SIDE = 256
 IN_FLIGHT_MAX = 200
-_ARTIST_SHIFT = 20
+SIGNATURE = Signature(serial_bits=20)
 _JITTER = 0.002
 """Of the client's own backoff, so that it is back as soon as the server is."""
 
@@ -37,6 +38,12 @@ class Artist:
 
     ``paints``: without end, unless told not to; else only what :meth:`draw` is called for.
     """
+
+    signature = SIGNATURE
+    share = 0.05
+    """So much of what it draws is refused, are rectangles, strokes, patches: of each."""
+    sizes = 5
+    """Of its strokes."""
 
     def __init__(
         self, url: str, number: int, random_: random.Random, *, paints: bool = True
@@ -168,35 +175,19 @@ class Artist:
 
     def _next(self) -> Drawing:
         serial = len(self.drawn) + 1
-        colour = colour_of(self.number, serial)
+        colour = self.signature.colour(self.number, serial)
         random_ = self._random
         x, y = random_.randrange(SIDE - 8), random_.randrange(SIDE - 8)
         kind = random_.random()
-        if kind < 0.05:
+        if kind < self.share:
             self.refusals_due.add(serial)
             return Pixel(SIDE + serial % 100, y, *colour)
-        if kind < 0.10:
+        if kind < 2 * self.share:
             return Rect(serial % 3, x, y, x + 5, y + 7, *colour)
-        if kind < 0.15:
+        if kind < 3 * self.share:
             far = random_.randrange(SIDE), random_.randrange(SIDE)
-            return Stroke(1 + serial % 5, *colour, ((x, y), far))
-        if kind < 0.20:
+            return Stroke(1 + serial % self.sizes, *colour, ((x, y), far))
+        if kind < 4 * self.share:
             pixels = b"".join(bytes((*colour, random_.choice((0, 255)))) for _ in range(15))
             return Patch(x, y, x + 3, y + 3, zlib.compress(bytes((*colour, 255)) + pixels))
         return Pixel(x, y, *colour)
-
-
-def colour_of(number: int, serial: int) -> tuple[int, int, int]:
-    """The colour that an artist's message alone has."""
-    r, g, b = (number << _ARTIST_SHIFT | serial).to_bytes(3, "big")
-    return r, g, b
-
-
-def whose(message: Drawing) -> tuple[int, int]:
-    """The artist's number and the serial of a message, by its colour."""
-    if isinstance(message, Patch):
-        colour = zlib.decompress(message.data)[:3]
-    else:
-        colour = bytes((message.r, message.g, message.b))
-    value = int.from_bytes(colour, "big")
-    return value >> _ARTIST_SHIFT, value & ((1 << _ARTIST_SHIFT) - 1)

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import cycle, pairwise
@@ -12,15 +11,15 @@ from client.connection import Connection, Ended, Endpoint
 from client.core import Core
 from client.events import Event, Welcomed
 from protocol.errors import RejectCode
-from protocol.messages import Drawing, Patch, Pixel, Rect, Stroke
 from tests.faults.artist import Artist, Promise
 from tests.faults.cluster_rig import NODES, SIDE, ClusterRig
+from tests.faults.signature import Signature
 
 RATE = 300
 """Messages a second, of all together."""
 IN_FLIGHT_MAX = 200
 WITHIN_S = 60.0
-_SERIAL_BITS = 15
+SIGNATURE = Signature(serial_bits=15)
 _CONNECTED_AT_ONCE = 20
 
 
@@ -72,6 +71,10 @@ class Wanderer(Artist):
     It draws while ``drawing`` is set, once in ``pace_s`` seconds on average.
     """
 
+    signature = SIGNATURE
+    share = 0.03
+    sizes = 3
+
     def __init__(
         self,
         urls: Sequence[str],
@@ -97,42 +100,6 @@ class Wanderer(Artist):
             if self.client.connected and self.undurable < IN_FLIGHT_MAX:
                 await self.draw()
             await asyncio.sleep(self._random.expovariate(1 / self._pace_s))
-
-    def _next(self) -> Drawing:
-        serial = len(self.drawn) + 1
-        colour = colour_of(self.number, serial)
-        random_ = self._random
-        x, y = random_.randrange(SIDE - 8), random_.randrange(SIDE - 8)
-        kind = random_.random()
-        if kind < 0.03:
-            self.refusals_due.add(serial)
-            return Pixel(SIDE + serial % 100, y, *colour)
-        if kind < 0.06:
-            return Rect(serial % 3, x, y, x + 5, y + 7, *colour)
-        if kind < 0.09:
-            far = random_.randrange(SIDE), random_.randrange(SIDE)
-            return Stroke(1 + serial % 3, *colour, ((x, y), far))
-        if kind < 0.12:
-            pixels = b"".join(bytes((*colour, random_.choice((0, 255)))) for _ in range(15))
-            return Patch(x, y, x + 3, y + 3, zlib.compress(bytes((*colour, 255)) + pixels))
-        return Pixel(x, y, *colour)
-
-
-def colour_of(number: int, serial: int) -> tuple[int, int, int]:
-    """The colour that a wanderer's message alone has."""
-    assert serial < 1 << _SERIAL_BITS, "it drew more than it has colours"
-    r, g, b = (number << _SERIAL_BITS | serial).to_bytes(3, "big")
-    return r, g, b
-
-
-def whose(message: Drawing) -> tuple[int, int]:
-    """The wanderer's number and the serial of a message, by its colour."""
-    if isinstance(message, Patch):
-        colour = zlib.decompress(message.data)[:3]
-    else:
-        colour = bytes((message.r, message.g, message.b))
-    value = int.from_bytes(colour, "big")
-    return value >> _SERIAL_BITS, value & ((1 << _SERIAL_BITS) - 1)
 
 
 class Crowd:

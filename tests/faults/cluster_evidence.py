@@ -1,6 +1,5 @@
 """What the nodes of a cluster have in their logs, and whether that is what they had promised."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,9 +10,9 @@ from protocol.codec import decode
 from protocol.messages import Drawing
 from protocol.types import Sender
 from tests.faults.artist import Promise
-from tests.faults.cluster_crowd import whose
+from tests.faults.cluster_crowd import SIGNATURE
+from tests.faults.ledger import Ledger
 from tests.faults.row import Figures
-from tests.oracle.canvas import Canvas as Oracle
 from tests.whole_canvas import whole_canvas
 from tiles.geometry import tile_range, unkey
 from tiles.log.check import check
@@ -36,21 +35,15 @@ class _Fold(NamedTuple):
     epoch: int
 
 
-class ClusterEvidence:
+class ClusterEvidence(Ledger):
     """The one history of all nodes: it may grow, and never change."""
 
     def __init__(self, side: int, nodes: int) -> None:
-        self.oracle = Oracle(side, side)
-        self.found: Counter[tuple[int, int]] = Counter()
-        """How often each message, by its author's number and serial, is in the log."""
-        self.lost = self.twice = self.examined = 0
-        """Messages that were durable and aren't there, or are there twice; logs that were read."""
+        super().__init__(side, SIGNATURE)
+        self.examined = 0
+        """Logs that were read."""
         self._rows: dict[int, tuple[int, int, bytes, int, bytes]] = {}
         self._through = [0] * nodes
-        self._judged: Counter[int] = Counter()
-        """The serial up to which each author's messages were found as promised."""
-        self._last: dict[int, int] = {}
-        self._sessions: dict[int, bytes] = {}
         self._side = side
 
     def forget(self, node: int) -> None:
@@ -64,14 +57,14 @@ class ClusterEvidence:
         """
         folds = [_read(file, after) for file, after in zip(files, self._through, strict=True)]
         for node, fold in enumerate(folds):
-            self._take(node, fold.rows)
+            self._take_rows(node, fold.rows)
         self.examined += len(folds)
         assert set(self._through) == {self.oracle.seq}, f"the nodes are at {self._through}"
         assert len({fold.epoch for fold in folds}) == 1, "the nodes have several epochs"
         first, *others = [fold.counts for fold in folds]
         assert all(counts == first for counts in others), "the nodes count sessions differently"
         for promise in promises:
-            self._judge(promise)
+            self.judge(promise)
 
     def recover(self, file: Path) -> None:
         """Hold a file that nobody has open to ``tilecast check``, and a start to the log."""
@@ -98,7 +91,7 @@ class ClusterEvidence:
             "drawn twice": self.twice,
         }
 
-    def _take(self, node: int, rows: Sequence[tuple[int, int, bytes, int, bytes]]) -> None:
+    def _take_rows(self, node: int, rows: Sequence[tuple[int, int, bytes, int, bytes]]) -> None:
         """A node's rows, past those that were taken: the same as the others', or the next."""
         if rows and not self._through[node]:
             self._through[node] = rows[0][0] - 1  # a new fold may begin with a snapshot
@@ -114,28 +107,7 @@ class ClusterEvidence:
             assert len(messages) == last - first + 1
             for seq, message in enumerate(messages, first):
                 assert isinstance(message, Drawing)
-                self._draw(seq, message, session)
-
-    def _draw(self, seq: int, message: Drawing, session: bytes) -> None:
-        number, serial = whose(message)
-        assert self._sessions.setdefault(number, session) == session, "it has another author"
-        self.found[number, serial] += 1
-        self.twice += self.found[number, serial] > 1
-        assert self.twice == 0, f"{number}'s {serial} was drawn twice"
-        assert serial > self._last.get(number, 0), "one session's messages changed places"
-        self._last[number] = serial
-        self.oracle.apply(seq, message)
-
-    def _judge(self, promise: Promise) -> None:
-        """All that was said to be durable is there, and nothing that was refused."""
-        number = promise.number
-        for serial in promise.undrawn:
-            assert self.found[number, serial] == 0, f"{number}'s {serial} was drawn"
-        due = set(range(self._judged[number] + 1, promise.durable + 1)) - promise.undrawn
-        lost = [serial for serial in sorted(due) if not self.found[number, serial]]
-        self.lost += len(lost)
-        assert not lost, f"{number}'s {lost} were durable, and are lost"
-        self._judged[number] = max(self._judged[number], promise.durable)
+                self.take(seq, message, session)
 
 
 def written_through(file: Path) -> int:

@@ -17,7 +17,7 @@ from server.cluster import streams
 from server.cluster.link import Link, LinkOptions
 from server.cluster.nats_config import NatsConfig, free_port
 from tests.faults.cluster_lines import Line, Lines
-from tests.nats_rig import NatsProcess
+from tests.nats_rig import NatsProcess, start_all
 from tests.process import ServerProcess
 from tiles.shared.stream import StreamError
 
@@ -103,10 +103,7 @@ class ClusterRig:
 
     def __enter__(self) -> Self:
         try:
-            for server in self.nats:
-                server.launch()
-            for server in self.nats:
-                server.wait_until_ready()
+            start_all(self.nats)
             with ThreadPoolExecutor(NODES) as pool:
                 list(pool.map(ServerProcess.start, self.nodes))
         except BaseException:

@@ -1,7 +1,6 @@
 """What a server's end left in its file, and whether that is what it had promised."""
 
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ import apsw
 from protocol.codec import decode
 from protocol.messages import Drawing
 from protocol.types import Sender
-from tests.faults.artist import Promise, whose
+from tests.faults.artist import SIGNATURE, Promise
+from tests.faults.ledger import Ledger
 from tests.faults.row import Figures
-from tests.oracle.canvas import Canvas as Oracle
 from tests.whole_canvas import whole_canvas
 from tiles.geometry import tile_range, unkey
 from tiles.log.check import check
@@ -35,22 +34,15 @@ class Finding:
     """The server ended while it saved tiles."""
 
 
-class Evidence:
+class Evidence(Ledger):
     """The log as it stands, over all lives of the server: it may grow, and never change."""
 
     def __init__(self, side: int) -> None:
-        self.oracle = Oracle(side, side)
-        self.found: Counter[tuple[int, int]] = Counter()
-        """How often each message, by artist and serial, is in the log."""
-        self.examined = self.checked = self.unsound = self.lost = self.twice = 0
-        """Files; those that went through all of ``tilecast check``; those that weren't whole;
-        messages that were durable and aren't there; messages that are there more than once. Any of
-        the last three ends the run.
+        super().__init__(side, SIGNATURE)
+        self.examined = self.checked = self.unsound = 0
+        """Files; those that went through all of ``tilecast check``; those that weren't whole, the
+        first of which ends the run.
         """
-        self._judged: Counter[int] = Counter()
-        """The serial up to which each artist's messages were found as promised."""
-        self._last: dict[int, int] = {}
-        self._sessions: dict[int, bytes] = {}
         self._raw: list[tuple[int, int, bytes, bytes]] = []
         self._side = side
 
@@ -67,7 +59,7 @@ class Evidence:
             assert findings.well, findings.problems
         finding = self._read(file)
         for promise in promises:
-            self._judge(promise)
+            self.judge(promise)
         self._compare_recovered(file, finding)
         return finding
 
@@ -99,31 +91,10 @@ class Evidence:
             assert len(messages) == last - first + 1
             for seq, message in enumerate(messages, first):
                 assert isinstance(message, Drawing)
-                self._take(seq, message, session)
+                self.take(seq, message, session)
         self._raw = raw
         assert newest <= self.oracle.seq, "a checkpoint ran ahead of the log"
         return Finding(meta["epoch"], bool(meta["clean"]), newest > meta["checkpoint_seq"])
-
-    def _take(self, seq: int, message: Drawing, session: bytes) -> None:
-        number, serial = whose(message)
-        assert self._sessions.setdefault(number, session) == session, "it has another author"
-        assert serial > self._last.get(number, 0), "one session's messages changed places"
-        self._last[number] = serial
-        self.found[number, serial] += 1
-        self.twice += self.found[number, serial] > 1
-        assert self.twice == 0, f"{number}'s {serial} was drawn twice"
-        self.oracle.apply(seq, message)
-
-    def _judge(self, promise: Promise) -> None:
-        """All that was said to be durable is there, once, and nothing that may not be."""
-        number = promise.number
-        for serial in promise.undrawn:
-            assert self.found[number, serial] == 0, f"{number}'s {serial} was drawn"
-        due = set(range(self._judged[number] + 1, promise.durable + 1)) - promise.undrawn
-        lost = [serial for serial in sorted(due) if not self.found[number, serial]]
-        self.lost += len(lost)
-        assert not lost, f"{number}'s {lost} were durable, and are lost"
-        self._judged[number] = max(self._judged[number], promise.durable)
 
     def _compare_recovered(self, file: Path, finding: Finding) -> None:
         """A start from this file gives the fold of its log."""

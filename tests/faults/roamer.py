@@ -1,7 +1,7 @@
 """An artist who draws everywhere on a larger canvas, so that its tiles come and go."""
 
 from protocol.messages import Drawing, Pixel, Rect
-from tests.faults.artist import Artist, colour_of
+from tests.faults.artist import Artist
 
 CANVAS_SIDE = 768
 _SQUARE = 20
@@ -12,7 +12,7 @@ class Roamer(Artist):
 
     def _next(self) -> Drawing:
         serial = len(self.drawn) + 1
-        colour = colour_of(self.number, serial)
+        colour = self.signature.colour(self.number, serial)
         random_ = self._random
         x = random_.randrange(CANVAS_SIDE - _SQUARE)
         y = random_.randrange(CANVAS_SIDE - _SQUARE)

@@ -1,8 +1,10 @@
 """Simulations by seed as the trials of a row: their figures, and the seed that failed."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from tests.faults.row import Figures, total
+from tests.faults.row import Figures, Trial, total
+from tests.faults.spread import spread
 from tests.simulation.plan import Plan
 from tests.simulation.verdict import Violation
 from tests.simulation.world import World
@@ -28,6 +30,12 @@ def run_seeds(plan_of: Callable[[int], Plan], seed: int, seeds: int) -> Figures:
         figures["CLOCKs compared"] += world.counts.clocks
         figures["fewest acts"] = min(figures["fewest acts"], acts)
     return figures
+
+
+def run_trial(plan_of: Callable[[int], Plan], trial: Trial) -> Figures:
+    """The trial's seeds, in a long run on every core; ``plan_of`` is a function of a module."""
+    work = partial(run_seeds, plan_of)
+    return joined(spread(work, trial.seed, trial.units, pieces=PIECES if trial.long else 1))
 
 
 def joined(figures: Sequence[Figures]) -> Figures:

@@ -1,13 +1,13 @@
 """The simulation of several nodes by seed: they crash, freeze, lose the stream, and converge."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.row import Figures, Row, Trial, run_short
-from tests.faults.seeds import PIECES, joined, run_seeds
-from tests.faults.spread import spread
+from tests.faults.row import Row, run_short
+from tests.faults.seeds import joined, run_trial
 from tests.simulation.plan import Plan
 
 PLAN = Plan(
@@ -32,16 +32,6 @@ def plan_of(number: int) -> Plan:
     return PLAN if number % 3 else FAILING
 
 
-def by_seed(seed: int, seeds: int) -> Figures:
-    """So many runs, from ``1000 * seed`` on. Raises AssertionError with the seed that failed."""
-    return run_seeds(plan_of, seed, seeds)
-
-
-def trial(trial: Trial) -> Figures:
-    """The trial's seeds, in a long run on every core."""
-    return joined(spread(by_seed, trial.seed, trial.units, pieces=PIECES if trial.long else 1))
-
-
 ROW = Row(
     name="convergence-cluster",
     title="convergence of 2 or 3 nodes by seed: crashes, lost folds, SIGSTOP, cuts, lost entries",
@@ -50,7 +40,7 @@ ROW = Row(
     short=1,
     long=10_000,
     trial_units=200,
-    trial=trial,
+    trial=partial(run_trial, plan_of),
     summarise=joined,
 )
 

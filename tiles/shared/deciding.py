@@ -14,10 +14,6 @@ class Deciding:
         self._waiting: deque[tuple[int, int, str]] = deque()
         self._changed = threading.Condition()
 
-    def __bool__(self) -> bool:
-        """Whether anything waits for the fold."""
-        return bool(self._waiting)
-
     def add(self, fold_ticket: int, ticket: int, info: str) -> None:
         """The fold's commit ``fold_ticket`` decides what there is up to ``ticket``.
 
