@@ -20,6 +20,7 @@ _PAINT_S = 2.0
 _ARRIVE_WITHIN_S = 20.0
 _AFTERWARDS_S = 0.5
 _POLL_S = 0.05
+_QUIET_S = 1.0
 _PIXEL_BYTES = 8
 _FRAME_BYTES = 4 + 13
 """What a frame may hold besides drawing: WebSocket's head and the CLOCK."""
@@ -90,6 +91,7 @@ def _paint(
 ) -> list[Check]:
     """Paint for a while and wait; everybody must have got each pixel of theirs once, only those."""
     box = None if viewers is painters else HOT_SCREEN[:4]
+    _until_quiet(viewers)
     before, each_before = viewers.ask("counts"), viewers.ask("each")["pixels"]
     painters.ask("paint", rate=rate, box=box, seed=_SEED)
     time.sleep(_PAINT_S)
@@ -126,6 +128,15 @@ def _paint(
         ),
         _equal(f"{what}: connections that ended", after["closed"], 0),
     ]
+
+
+def _until_quiet(viewers: LoadProcess) -> None:
+    """Wait until nothing comes any more that belongs to their arrival: who else is here, a ping."""
+    ends = time.monotonic() + _ARRIVE_WITHIN_S
+    size = -1
+    while (now := viewers.ask("counts")["bytes"]) != size and time.monotonic() < ends:
+        size = now
+        time.sleep(_QUIET_S)
 
 
 def cursors(folder: Path) -> list[Check]:

@@ -17,7 +17,7 @@ from protocol.errors import CloseCode, ProtocolError
 from protocol.messages import SERVER_FRAME_MAX_BYTES, SUBPROTOCOL
 
 SILENCE_MAX_S = 12.0
-"""A server says something at least every 5 s; after this long without, the line is dead."""
+"""A server says something at least every 5 s; after this long without a byte, the line is dead."""
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 LOST = 1006
@@ -37,6 +37,17 @@ class Endpoint(NamedTuple):
     url: str
     tls: ssl.SSLContext | None = None
     proxy: str | Literal[True] | None = True
+
+
+class _Socket(ClientConnection):
+    """Knows when it last heard anything: on a slow line a frame takes its time."""
+
+    heard_at = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a frame came, or all of some."""
+        self.heard_at = self.loop.time()
+        super().data_received(data)
 
 
 class Connection:
@@ -76,9 +87,9 @@ class Connection:
             raise HandshakeRefused(HTTPStatus.SWITCHING_PROTOCOLS, f"it is no {SUBPROTOCOL}")
         return await self._serve(socket)
 
-    async def _open(self, endpoint: Endpoint) -> ClientConnection:
+    async def _open(self, endpoint: Endpoint) -> _Socket:
         options: dict[str, Any] = {} if endpoint.tls is None else {"ssl": endpoint.tls}
-        return await connect(
+        socket = await connect(
             endpoint.url,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             compression=None,
@@ -87,37 +98,39 @@ class Connection:
             open_timeout=OPEN_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=None,  # CLOCK tells a dead line
+            create_connection=_Socket,
             **options,
         )
+        assert isinstance(socket, _Socket), "it was asked for"
+        return socket
 
-    async def _serve(self, socket: ClientConnection) -> Ended:
+    async def _serve(self, socket: _Socket) -> Ended:
         reader = asyncio.create_task(self._read(socket))
         writer = asyncio.create_task(self._write(socket))
+        watch = asyncio.create_task(_silence(socket))
+        tasks = reader, writer, watch
         try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if writer.done():
                 writer.result()
+            if watch.done() and not reader.done():
+                socket.transport.abort()
+                return Ended(LOST, f"nothing was heard for {SILENCE_MAX_S} s")
             return await reader
         finally:
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await socket.close()
 
     async def _read(self, socket: ClientConnection) -> Ended:
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(SILENCE_MAX_S) as patience:
-                while True:
-                    frame = await socket.recv()
-                    patience.reschedule(loop.time() + SILENCE_MAX_S)
-                    if isinstance(frame, str):
-                        raise ProtocolError("a text frame came", CloseCode.TEXT_FRAME)
-                    self._on_events(self._core.receive(frame))
-                    self._wake.set()
-        except TimeoutError:
-            socket.transport.abort()
-            return Ended(LOST, f"nothing was heard for {SILENCE_MAX_S} s")
+            while True:
+                frame = await socket.recv()
+                if isinstance(frame, str):
+                    raise ProtocolError("a text frame came", CloseCode.TEXT_FRAME)
+                self._on_events(self._core.receive(frame))
+                self._wake.set()
         except ProtocolError as error:
             await socket.close(error.close_code, error.reason[:100])
             return Ended(error.close_code, f"the server broke the protocol: {error.reason}")
@@ -137,6 +150,12 @@ class Connection:
                         await socket.send(frame)
         except ConnectionClosed:
             return  # the reader sees it too, with its code
+
+
+async def _silence(socket: _Socket) -> None:
+    """Until nothing was heard for too long."""
+    while (left_s := socket.heard_at + SILENCE_MAX_S - socket.loop.time()) > 0:  # noqa: ASYNC110
+        await asyncio.sleep(left_s)  # nothing is set for each byte that comes
 
 
 def _how(closed: ConnectionClosed) -> Ended:

@@ -83,6 +83,9 @@ def _document_lines() -> Iterator[str]:
     for code in CloseCode:
         back = "yes" if code in RECONNECT_CODES else "no"
         yield f"| {code.value} | {_words(code.name)} | {back} |"
+    yield ""
+    yield "4408 is for a HELLO that doesn't come. Who reads too slowly is cut off without a close"
+    yield "frame, which would wait behind all that isn't read: that client sees 1006."
 
 
 def _layout_text(layout: Layout) -> str:

@@ -1,12 +1,14 @@
 """Where a canvas was drawn on lately: counts by place and minute, in memory alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from protocol.messages import PIXEL_BYTES
 from tiles.geometry import TILE, place_among, tiles_across
+from tiles.pixel_run import TilePixels
 
 MINUTES_MAX = 60
 CELLS_MAX = 4096
@@ -53,13 +55,22 @@ class Activity:
         """Canvas pixels on a place's side."""
         return TILE << self.level
 
-    def drawn(self, tiles: Sequence[int], drawings: int = 1) -> None:
-        """So many drawings touched these level-0 tiles."""
+    def drawn(self, tiles: Iterable[int]) -> None:
+        """A drawing touched these level-0 tiles."""
         if self._time() >= self._ends:
             self._turn()
         present, level, columns = self._present, self.level, self._columns
         for tile in tiles:
-            present[place_among(tile, level, columns)] += drawings
+            present[place_among(tile, level, columns)] += 1
+
+    def drawn_pixels(self, parts: Iterable[TilePixels]) -> None:
+        """A run of PIXELs was drawn, each of which is a drawing."""
+        if self._time() >= self._ends:
+            self._turn()
+        present, level, columns = self._present, self.level, self._columns
+        for part in parts:
+            place = place_among(part.paint.tile, level, columns)
+            present[place] += len(part.data) // PIXEL_BYTES
 
     def recent(self, minutes: int) -> list[Cell]:
         """The places drawn on in the last so many whole minutes and the one that runs, by row."""

@@ -15,6 +15,7 @@ from server import problems
 from server.canvases import Canvases
 from server.datafolder import DataFolder
 from server.door import Door
+from server.endpoint import WebSocketEndpoint
 from server.http import (
     activity,
     admin,
@@ -32,12 +33,12 @@ from server.http.context import Context
 from server.http.description import corrected
 from server.http.large_answer import Outgoing
 from server.http.middleware import CommonAnswers
+from server.http.refusal import nothing_there, refuse
 from server.http.regions import RegionImages
 from server.http.tile_answers import answer_at_once
 from server.http.tile_images import TileImages
 from server.http.workshop import Workshop
 from server.settings import Settings
-from server.websocket import WebSocketEndpoint
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ def create_app(settings: Settings) -> Application:
     app.router.routes.append(WebSocketRoute("/c/{canvas}/ws", _WebSockets(app), name="websocket"))
     for router in _ROUTERS:
         app.include_router(router)
+    # Starlette's own closes an upgrade, which the peer sees as 403.
+    app.router.default = nothing_there
     return app
 
 
@@ -156,14 +159,7 @@ class _WebSockets:
         name = scope["path_params"]["canvas"]
         if canvases.find(name) is not None:
             await self._state.websocket(scope, receive, send)
-        elif canvases.ready:
-            await _refuse(problems.NotFound(f"There is no canvas {name!r}."), scope, receive, send)
+        elif canvases.awaited(name):
+            await refuse(problems.Unavailable("Try again soon."), scope, receive, send)
         else:
-            await _refuse(problems.Unavailable("Try again soon."), scope, receive, send)
-
-
-async def _refuse(problem: problems.Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer an upgrade with a problem (the ASGI extension ``websocket.http.response``)."""
-    await receive()
-    response = problems.answer(problem.status, problem.detail, problem.headers)
-    await response(scope, receive, send)
+            await refuse(problems.NotFound(f"There is no canvas {name!r}."), scope, receive, send)

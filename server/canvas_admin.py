@@ -39,8 +39,13 @@ class CanvasAdmin(Protocol):
 
 
 @contextmanager
-def administer(data: Path) -> Iterator[CanvasAdmin]:
-    """The way to the canvases of a folder: its files, or the server that has them open."""
+def administer(data: Path, *, makes: bool = False) -> Iterator[CanvasAdmin]:
+    """The way to the canvases of a folder: its files, or the server that has them open.
+
+    With ``makes`` the folder is made where there is none; a mistyped one is nothing to look into.
+    """
+    if not makes and not data.is_dir():
+        raise DataFolderError(f"there is no data folder at {data}")
     folder = DataFolder(data)
     try:
         folder.acquire()

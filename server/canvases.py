@@ -3,24 +3,30 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from server.canvas_store import CanvasStore, FolderStore
-from server.cluster.connections import ConnectionsElsewhere
-from server.cluster.node import Node
-from server.cluster.stream_store import MovedError, StreamStore
+from server.cluster.attendance import Attendance
+from server.cluster.neighbours import Neighbours
 from server.datafolder import DataFolder, DataFolderError, ExistsError
 from server.door import Door
 from server.hub import Hub
+from server.lasting import lasting
 from server.memory import Memory
 from server.schemas import CanvasChange
 from server.settings import Settings
 from server.supervisor import Supervisor
 from server.threads import LoopOffload, run_in_daemon
 from server.turns import Turns
-from server.unserved import ElsewhereError, elsewhere, unserved
+from server.unopened import Unopened
+from server.unserved import ElsewhereError, MovedError, elsewhere, unserved
 from tiles.log.base import CanvasInfo, Log
+
+if TYPE_CHECKING:
+    from server.cluster.node import Node
+    from server.cluster.stream_store import StreamStore
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +66,12 @@ class Canvases:
         """This node of a cluster, where it is one."""
         self._streams: StreamStore | None = None
         """The store, in a cluster."""
+        self._neighbours: Neighbours | None = None
         self._warned: set[str] = set()
+        self._unopened = Unopened()
+        """Of the cluster's canvases."""
+        self._look = asyncio.Event()
+        """There may be canvases that aren't open here."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.door: Door | None = None
         """Who counts connections, where there is a server around this."""
@@ -73,14 +84,37 @@ class Canvases:
 
     @property
     def ready(self) -> bool:
-        """Whether every canvas is up and in step, and none is on its way down.
+        """Whether nothing is in the way of anybody here; see :meth:`trouble`."""
+        return not self.trouble()
+
+    def trouble(self) -> str:
+        """Why people had better go to another server, in a sentence; empty where they needn't.
 
         A node whose canvases can't be drawn on isn't ready: another one may be better off.
         """
         hubs = self._hubs.values()
-        if self.node is not None and (not self.node.link.up or any(h.read_only for h in hubs)):
-            return False
-        return self._up and all(hub.behind <= _BEHIND_MAX for hub in hubs)
+        if self.stopping:
+            return "The server is stopping."
+        if not self._up:
+            return "The canvases are being opened."
+        if self.node is not None and not self.node.link.up:
+            return "NATS can't be reached."
+        if self.node is not None and any(hub.read_only for hub in hubs):
+            return "A canvas is read-only."
+        if self._unopened.lately:
+            return "A canvas can't be opened."
+        if any(hub.behind > _BEHIND_MAX for hub in hubs):
+            return "A canvas is behind its stream."
+        return ""
+
+    @property
+    def opened(self) -> bool:
+        """Whether it is known which canvases there are."""
+        return self._up
+
+    def awaited(self, name: str) -> bool:
+        """Whether there may be a canvas of that name that isn't open now, or not any more."""
+        return self.stopping or not self._up or name in self._unopened
 
     @property
     def default(self) -> str:
@@ -99,6 +133,13 @@ class Canvases:
         """The live canvases, in order of name."""
         return [self._hubs[name] for name in sorted(self._hubs)]
 
+    def stats(self, hub: Hub) -> dict[str, int | bool]:
+        """A canvas's figures: who is there over all nodes together, else this node's own."""
+        figures = hub.stats()
+        if self._neighbours is not None:
+            self._neighbours.add_to(figures, hub.name)
+        return figures
+
     async def open(self) -> None:
         """Open every canvas of the folder; make the default one if it doesn't exist.
 
@@ -113,6 +154,9 @@ class Canvases:
         self._turns = Turns(loop)
         self.salt = await run_in_daemon(self.folder.salt)
         if settings.cluster:
+            # With the library for NATS: a tenth of the time that a server takes to start.
+            from server.cluster.node import Node  # noqa: PLC0415
+
             self.node = Node(settings)
             self._store = self._streams = store = self.node.store(settings, self._reading)
             try:
@@ -120,7 +164,8 @@ class Canvases:
             except DataFolderError:
                 await self.stop()
                 raise
-            self._keep(self._look_around())
+            self.node.bus.subscribe(_CHANGED, lambda _subject, _data: self._look.set())
+            self._keep(lasting(loop, "looking for canvases", self._look_around))
             if not self.stopping:
                 self.node.make_snapshots(
                     settings,
@@ -137,21 +182,35 @@ class Canvases:
         self._up = not self.stopping
 
     async def _open_all(self) -> None:
-        """Open what isn't open yet, and the default canvas, which may have to be made."""
+        """Open what isn't open yet, and the default canvas, which may have to be made.
+
+        Raises :class:`server.datafolder.DataFolderError`; in a cluster one that can't be opened is
+        in nobody else's way, and is tried again.
+        """
         store = self._store
         assert store is not None, "canvases are opened after open()"
         names = await run_in_daemon(store.names)
         if self.default not in names:
             await self._make_default(store)
             names = await run_in_daemon(store.names)
-        for name in names:
-            if name not in self._hubs and not self.stopping:
-                await self._open_one(name)
         in_cluster = self.node is not None
-        for text in await run_in_daemon(
-            lambda: unserved(self.folder, names, in_cluster=in_cluster)
-        ):
+        for name in names:
+            if name in self._hubs or self.stopping:
+                continue
+            try:
+                await self._open_one(name)
+                self._unopened.opened(name)
+            except DataFolderError as error:
+                if not in_cluster:
+                    raise
+                self._unopened.failed(name, error)
+        for text in await run_in_daemon(lambda: self._unserved(names)):
             self._warn_once(text)
+
+    def _unserved(self, names: list[str]) -> list[str]:
+        """What is to be said of canvases that aren't among those that are served."""
+        texts = unserved(self.folder, names, in_cluster=self.node is not None)
+        return texts + (self._streams.left_behind(names) if self._streams else [])
 
     async def _make_default(self, store: CanvasStore) -> None:
         """Make the default canvas, unless it is somewhere else: then it isn't to be begun anew."""
@@ -176,11 +235,15 @@ class Canvases:
             logger.warning("%s", text)
 
     async def _open_in_cluster(self) -> None:
-        """Open all canvases, however long NATS can't be reached, and those that come later."""
+        """Open all canvases, however long NATS can't be reached."""
         assert self.node is not None
         await self.node.connect()
         self.salt = self.node.salt
-        self._share_connections(self.node)
+        assert self.supervisor is not None
+        limited = self.door if self._settings.max_connections_per_address else None
+        self._neighbours = Neighbours(
+            self.node.bus, self.supervisor, self._attendance_here, limited
+        )
         while not self.stopping:
             try:
                 async with self._changing:
@@ -194,30 +257,31 @@ class Canvases:
             self._up = not self.stopping
             return
 
-    def _share_connections(self, node: Node) -> None:
-        """Have the limit for each address hold over all nodes."""
-        door, supervisor = self.door, self.supervisor
-        assert supervisor is not None
-        if door is not None and self._settings.max_connections_per_address:
-            service = supervisor.service("connections")
-            elsewhere = ConnectionsElsewhere(node.bus, service, lambda: door.by_address)
-            door.elsewhere = elsewhere.of
+    def _attendance_here(self) -> dict[str, Attendance]:
+        """Who is on each canvas here."""
+        return {
+            name: Attendance(len(hub.sessions), hub.viewing.live.pairs, hub.viewing.stale_pairs)
+            for name, hub in self._hubs.items()
+        }
 
     async def _look_around(self) -> None:
         """See, now and then, whether the cluster has canvases that aren't open here."""
-        assert self.node is not None
-        changed = asyncio.Event()
-        self.node.bus.subscribe(_CHANGED, lambda _subject, _data: changed.set())
+        told = ""
         while not self.stopping:
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _LOOK_S)
-            changed.clear()
+                quiet = self._up and not self._unopened.lately
+                await asyncio.wait_for(self._look.wait(), _LOOK_S if quiet else _AGAIN_S)
+            self._look.clear()
             try:
                 async with self._changing:
                     await self._leave_moved()
                     await self._open_all()
+                    self._up = not self.stopping
+                    told = ""
             except DataFolderError as error:
-                logger.warning("%s", error)
+                if str(error) != told:
+                    logger.warning("%s (it is tried again)", error)
+                told = str(error)
 
     async def _leave_moved(self) -> None:
         """Serve no more what has moved out of the cluster."""
@@ -240,14 +304,10 @@ class Canvases:
                 self._up = False
                 self.reopened += 1
                 await hub.stop()
-        try:
-            await self._open_in_cluster()
-        except DataFolderError as error:
-            logger.error("%s", error)
+        self._look.set()
 
-    def _keep(self, work: Coroutine[object, object, None]) -> None:
+    def _keep(self, task: asyncio.Task[None]) -> None:
         """Have work done beside all else, until the end."""
-        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -272,7 +332,8 @@ class Canvases:
         async with self._changing:
             log, info = self._logs[hub.name], change.apply(hub.info)
             await run_in_daemon(lambda: log.update(info))
-            hub.change(info)
+            if not log.shared:  # or it brings them itself, in their place among others'
+                hub.change(info)
 
     async def stop(self) -> None:
         """Close every canvas, within the shutdown time."""
@@ -295,6 +356,8 @@ class Canvases:
         for offload in (self._offload, self._reading):
             if offload is not None:
                 offload.close()
+        if self._neighbours is not None:
+            self._neighbours.close()
         if self.node is not None:
             await self.node.close()
 
@@ -336,7 +399,7 @@ class Canvases:
             self._reading,
             self.node.bus if self.node is not None else None,
         )
-        hub.on_lost = lambda: self._keep(self._reopen(hub))
+        hub.on_lost = lambda: self._keep(asyncio.create_task(self._reopen(hub)))
         hub.start()
         self._hubs[name] = hub
         self._logs[name] = log

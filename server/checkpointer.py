@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from server.journal import Journal
-from server.line import Offload
 from server.paging import Paging
 from server.supervisor import Service
 from tiles.geometry import post_order
 from tiles.log.base import Log, SavedTile
+from tiles.loop import Offload
 from tiles.payload import encode_payload
 from tiles.pyramid import Pyramid
 from tiles.raster import Bytes

@@ -27,7 +27,7 @@ FAILURES: tuple[type[Exception], ...] = (ControlError, DataFolderError, ImageErr
 _PALETTE_FILE_MAX_BYTES = 65_536
 
 
-def add_commands(commands: "Commands") -> None:
+def add_command(commands: "Commands") -> None:
     """Add the commands to the parser."""
     canvas = commands.add_parser(
         "canvas",
@@ -134,7 +134,7 @@ def _create(options: argparse.Namespace) -> None:
     new = _validated(NewCanvas, values)
     if image is not None:
         new = new.model_copy(update={"image": image})
-    with administer(settings.data) as admin:
+    with administer(settings.data, makes=True) as admin:
         made = admin.create(new)
     print(f"{made.name}: {made.width} × {made.height} pixels")
 

@@ -35,7 +35,6 @@ FAILURES: tuple[type[Exception], ...] = (
 )
 
 _CONNECT_S = 10.0
-_CALL_S = 15.0
 _NATS = ("nats_credentials", "nats_ca", "nats_certificate", "nats_key")
 Say = Callable[[str], None]
 
@@ -128,7 +127,7 @@ def _out_of(
     again: bool,
 ) -> None:
     with DataFolder(target) as folder, _linked(settings, servers) as (link, replicas):
-        chosen = list(dict.fromkeys(names or link.wait(streams.canvases(link), _CALL_S)))
+        chosen = list(dict.fromkeys(names or link.wait(streams.canvases(link), streams.CALL_S)))
         if not chosen:
             raise DataFolderError("the cluster has no canvas")
         for name in chosen:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from server.cli_flags import add_flags, settings_of
 from server.serve import ServeError, serve
 from server.settings import Settings
-from server.workers.parent import serve_workers
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -29,6 +28,9 @@ def add_command(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> None:
     settings = settings_of(options)
     if settings.workers:
+        # With the library for NATS, which nobody else needs.
+        from server.workers.parent import serve_workers  # noqa: PLC0415
+
         serve_workers(settings)
     else:
         serve(settings)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from protocol.session import State
-from server.line import Scheduler
 from server.session import Session, Wanted
 from tiles.geometry import TileRange
+from tiles.loop import Scheduler
 
 if TYPE_CHECKING:
     from server.bucket import Bucket

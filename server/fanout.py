@@ -6,7 +6,7 @@ most of what it costs, however little is in it.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, compress
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,12 @@ from protocol.session import State
 from server.audience import audiences
 from server.feed import Feed
 from server.histogram import FAST_S, Histogram
+from server.line import FRAME_BYTES, pack
 from server.session import Session, Wanted
 from server.snapshotting import Snapshotting
 from server.supervisor import Service
+from server.window import Window
+from tiles.pixel_run import TilePixels
 
 if TYPE_CHECKING:
     from server.hub import Hub
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SHARED_MAX_BYTES = 128 * 1024
-"""Drawing of one flush that goes out as one frame, the same for all who get it."""
+"""Drawing of one flush that is framed once, the same for all who get it."""
 _SLICE_S = 0.004
 """Time that one flush gives to changing viewports, and to those that are due more than drawing."""
 _DRAWING_S = 0.012
@@ -85,6 +88,11 @@ class Fanout:
     def add(self, tiles: Sequence[int], data: bytes) -> None:
         """An encoded drawing message was ordered, and touches these level-0 tiles."""
         self._feed.add(tiles, data)
+        self._schedule()
+
+    def add_pixels(self, parts: Iterable[TilePixels]) -> None:
+        """A run of PIXELs was ordered, by the tiles that they touch."""
+        self._feed.add_pixels(parts)
         self._schedule()
 
     def due(self, session: Session) -> None:
@@ -270,7 +278,11 @@ class Fanout:
                 told = shared.get(view.number)
                 if told is None:
                     clock, ending = self._clock(view.number, clocks)
-                    told = shared[view.number] = clock, session.line.frame(drawing + ending)
+                    whole = [drawing + ending]
+                    if len(drawing) > FRAME_BYTES:
+                        whole = pack([*compress(parts, chosen), ending])
+                    framed = b"".join(map(session.line.frame, whole))
+                    told = shared[view.number] = clock, framed
                 clock, frame = told
                 try:
                     session.line.write(frame)
@@ -301,7 +313,9 @@ class Fanout:
         # What was ordered meanwhile is neither shown nor acknowledged before it is distributed.
         all_distributed = self._seq == self._hub.seq
         tiles = self._snapshotting.take(session, deadline) if all_distributed else []
-        if self._snapshotting.answered(session) and (tiles or session.answering):
+        if tiles:
+            outbox.clock_due = True  # on a slow line they stand before the next
+        if session.answering and self._snapshotting.answered(session):
             session.answering = False
             outbox.clock_due = True
         clock = outbox.clock
@@ -334,8 +348,9 @@ class Fanout:
         self._start_over(session)
 
     def _start_over(self, session: Session) -> None:
-        """Every tile of the session's viewport is stale."""
+        """Every tile of the session's viewport is stale; what it is said to wait for may not be."""
         session.outbox.drawing.clear()
+        session.outbox.window = Window()
         session.answering = session.view.tiles is not None
         if session.state is State.OPEN:
             self.due(session)

@@ -4,12 +4,13 @@ Messages that touch one tile are joined by tile, once for all its subscribers. O
 several tiles is a barrier: what came before it goes out before it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from protocol.messages import PIXEL_BYTES
+from tiles.pixel_run import TilePixels
 
-_PIECE_MAX_BYTES = 64 * 1024
-_PIXEL_TYPE = 0
+_PIECE_MAX_BYTES = 32 * 1024
+"""Joined; a message that is longer comes alone. A frame holds whole pieces."""
 
 Segment = dict[int, bytes | bytearray]
 """Encoded messages by the one tile that they touch."""
@@ -31,13 +32,20 @@ class Feed:
         return bool(self._parts)
 
     def add(self, tiles: Sequence[int], data: bytes) -> None:
-        """One message, or several PIXELs that touch one tile, and the distinct tiles touched."""
-        if len(tiles) != 1:
-            if tiles:
-                self._parts.append((tiles, data))
-                self._counts.append({tiles[0]: 1})
-            return
-        (tile,) = tiles
+        """One message, and the distinct tiles that it touches."""
+        if len(tiles) == 1:
+            self._join(tiles[0], data, 1)
+        elif tiles:
+            self._parts.append((tiles, data))
+            self._counts.append({tiles[0]: 1})
+
+    def add_pixels(self, parts: Iterable[TilePixels]) -> None:
+        """A run of PIXELs by the tiles that they touch."""
+        join = self._join
+        for part in parts:
+            join(part.paint.tile, part.data, len(part.data) // PIXEL_BYTES)
+
+    def _join(self, tile: int, data: bytes, messages: int) -> None:
         last = self._parts[-1] if self._parts else None
         if not isinstance(last, dict):
             last = {}
@@ -54,8 +62,7 @@ class Feed:
         else:
             last[tile] = bytearray(held + data)
         counts = self._counts[-1]
-        added = len(data) // PIXEL_BYTES if data[0] == _PIXEL_TYPE else 1
-        counts[tile] = counts.get(tile, 0) + added
+        counts[tile] = counts.get(tile, 0) + messages
 
     def take(self) -> Iterator[tuple[Sequence[int], bytes]]:
         """What was collected, as (tiles, bytes for whoever is live on any of them); forgets it."""

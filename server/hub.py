@@ -31,7 +31,7 @@ from server.following import Following
 from server.hearing import Hearing
 from server.identity import Identity
 from server.journal import Journal, JournalListener
-from server.line import Line, Offload
+from server.line import Line
 from server.memory import Member, Memory
 from server.ordering import Ordering
 from server.overviews import Overviews
@@ -44,7 +44,8 @@ from server.supervisor import Supervisor
 from server.sweeper import Sweeper
 from server.turns import Turns
 from server.viewing import Viewing
-from tiles.log.base import Author, CanvasInfo, Log, LostError, Ordered, Recovered
+from tiles.log.base import Author, CanvasInfo, Log, LostError, Ordered, OutdatedError, Recovered
+from tiles.loop import Offload
 from tiles.pyramid import Pyramid
 from tiles.raster import DrawLimits
 from tiles.snapshot import Snapshots
@@ -148,7 +149,9 @@ class Hub:
         """Applies what the stream of a shared log brings."""
         if log.shared:
             service = supervisor.service("following", name)
-            self.following = Following(self, service, applying, offload, self._counted, self._drawn)
+            self.following = Following(
+                self, service, applying, offload, log, memory, self._counted, self._drawn
+            )
         rate = Rate(settings.budget_pixels, settings.budget_refill)
         self._reception = Reception(
             self, log, self.journal, self.following, rate, scheduler, offload
@@ -158,8 +161,8 @@ class Hub:
             self, supervisor.service("sweeper", name), self._reception, log, now_ms
         )
         self.on_lost: Callable[[], None] = lambda: None
-        """Called when the log has parted with the stream that it followed: this hub is of no use
-        any more."""
+        """Called when the log has parted with the stream that it followed, or what that brings
+        can't be applied: this hub is of no use any more."""
         self._over = False
         """It stops, and nobody looks at anything any more."""
         self.ordering = Ordering(
@@ -198,6 +201,8 @@ class Hub:
                 "canvas %s: the last flush failed", self.name, extra={"canvas": self.name}
             )
         self.paging.stop()
+        if self.following is not None:
+            self.following.stop()
         self._over = True
         self._awareness.close()
         farewell = encode(Notice(1, "The server is restarting; your client comes back by itself."))
@@ -217,14 +222,12 @@ class Hub:
 
     def change(self, info: CanvasInfo) -> None:
         """Title, palette or frozen changed, and are stored."""
-        if info == self.info:
-            return  # this node asked for it, and the log said so already
-        frozen, self.info = self.info.frozen, info
+        texts = _changes(self.info, info)
+        self.info = info
         self._admission.change(info)
-        if info.frozen != frozen:
-            text = "The canvas is frozen." if info.frozen else "The canvas is open for painting."
-            for session in self.sessions:
-                if session.state is State.OPEN:
+        for session in self.sessions:
+            if session.state is State.OPEN:
+                for text in texts:
                     session.notify(0, text)
 
     # -- facts ---------------------------------------------------------------------------------
@@ -335,6 +338,8 @@ class Hub:
     def _on_trouble(self, error: Exception | None) -> None:
         if isinstance(error, LostError):
             self.on_lost()
+        elif isinstance(error, OutdatedError):
+            self._reception.send_away()
         if error is None:
             level, text = 0, "Storage is well again: painting goes on."
         else:
@@ -349,3 +354,19 @@ class Hub:
     def _go_on(self) -> None:
         """Who waited to draw may: on a turn of its own, since it is no part of who says so."""
         self.scheduler.call_soon(self.ordering.go_on)
+        if self.following is not None:
+            self.following.go_on()
+
+
+def _changes(before: CanvasInfo, after: CanvasInfo) -> list[str]:
+    """What people who are connected are told of changed settings."""
+    texts = []
+    if after.frozen != before.frozen:
+        texts.append(
+            "The canvas is frozen." if after.frozen else "The canvas is open for painting."
+        )
+    if after.palette != before.palette:
+        texts.append("The canvas has other colours now: reload to paint with them.")
+    if after.title != before.title:
+        texts.append(f"The canvas has another title: {after.title}")
+    return texts

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _AWAY_MAX = 20_000
 """Identities of nobody who is connected; the ones that left first are left to the log."""
 _SWEPT_AT_ONCE = 4096
+CLIENT_MAX = 2**31 - 1
+"""Clients' numbers on one server are 1 to that; in a cluster the stream gives them."""
 
 
 class Identity:
@@ -62,7 +64,13 @@ class Identity:
     def count(self, now_ms: int) -> SessionCount:
         """What the log keeps of it. A shared one has given it its number for others already."""
         return SessionCount(
-            self.id, self.numbered, tuple(self.rejected), now_ms, self.claim, since=self.logged
+            self.id,
+            self.numbered,
+            tuple(self.rejected),
+            now_ms,
+            self.claim,
+            self.client,
+            self.logged,
         )
 
 
@@ -79,7 +87,8 @@ class Identities:
         self._by_client: dict[int, Identity] = {}
         self._away: dict[Identity, None] = {}
         """Those that nobody is connected as, who left first first."""
-        self._next_client = 1
+        self._next_client = 1 + secrets.randbelow(CLIENT_MAX)
+        """Anywhere, so that a number from before a restart is hardly ever somebody else's now."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -100,15 +109,23 @@ class Identities:
     ) -> Identity:
         """A new identity, or the one that the log remembers as ``count``."""
         id = count.session if count else secrets.token_bytes(SESSION_BYTES)
-        client = count.client if count else 0
-        if not client:
-            client = self._next_client
-            self._next_client += 1
+        before = self._by_id.get(id)
+        client = self._number(count.client if count else 0, before)
         identity = Identity(id, client, allowance, paces, count)
-        self._away.pop(self._by_id.get(id, identity), None)
+        if before is not None:
+            self._away.pop(before, None)
         self._by_id[id] = identity
         self._by_client[client] = identity
         return identity
+
+    def _number(self, known: int, before: Identity | None) -> int:
+        """What others are to know a session by: as they did, unless another is called so."""
+        if known and self._by_client.get(known, before) is before:
+            return known
+        while self._next_client in self._by_client:
+            self._next_client = self._next_client % CLIENT_MAX + 1
+        number, self._next_client = self._next_client, self._next_client % CLIENT_MAX + 1
+        return number
 
     def came(self, identity: Identity) -> None:
         """Somebody is connected as it, or about to be."""
@@ -131,7 +148,7 @@ class Identities:
             if not too_many and now - identity.detached_at <= self._keep_s:
                 break
             del self._away[identity]
-            if identity.durable == identity.handled:
+            if identity.durable >= identity.handled:  # more, where the last that it drew is void
                 del self._by_id[identity.id]
                 del self._by_client[identity.client]
             else:

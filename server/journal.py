@@ -13,7 +13,7 @@ from server.histogram import SLOW_S, Histogram
 from server.identity import Identity
 from server.supervisor import Service, Watched
 from tiles.geometry import Rectangle, union
-from tiles.log.base import COMMITS_WAITING_MAX, Author, Batch, Commit, Log, LostError
+from tiles.log.base import COMMITS_WAITING_MAX, Author, Batch, Commit, EndedError, Log
 
 logger = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class Journal:
         """Say that trouble began, can't end by itself, or is over, unless that was said last."""
         trouble = self.trouble
         changed = (trouble is None) != (self._told is None)
-        if changed or (isinstance(trouble, LostError) and not isinstance(self._told, LostError)):
+        if changed or (isinstance(trouble, EndedError) and not isinstance(self._told, EndedError)):
             self._on_trouble(trouble)
             self._told = trouble
 

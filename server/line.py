@@ -1,10 +1,13 @@
-"""What a session asks of the socket under it and of the event loop; tests can be either."""
+"""What a session asks of the socket under it; tests can be one."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from protocol.errors import CloseCode
-from protocol.messages import SERVER_FRAME_MAX_BYTES
+
+FRAME_BYTES = 32 * 1024
+"""Where nothing is known of a line, a frame of several messages has at most so much: a browser
+tells of a frame when all of it is there, and slow lines take seconds for this."""
 
 
 class Line(Protocol):
@@ -20,6 +23,12 @@ class Line(Protocol):
     def write(self, framed: bytes, /) -> object:
         """Send one or more frames, as :meth:`frame` made them, in one go."""
 
+    def probe(self) -> bytes:
+        """A frame that the client answers, to be written in one go with what is before it.
+
+        The session is told when it has (:meth:`server.session.Session.reached`).
+        """
+
     def unsent_bytes(self) -> int:
         """Bytes written that the peer's system has not taken yet, as far as this one tells."""
 
@@ -30,47 +39,15 @@ class Line(Protocol):
         """Drop the connection at once, with what is unsent."""
 
 
-class Handle(Protocol):
-    """A call that is scheduled."""
+def pack(messages: Sequence[bytes], most_bytes: int = FRAME_BYTES) -> list[bytes]:
+    """Payloads, each of whole messages, that hold all messages in order.
 
-    def cancel(self) -> None:
-        """Don't make the call."""
-
-
-class Scheduler(Protocol):
-    """The part of an asyncio event loop that the hub lives on."""
-
-    def time(self) -> float:
-        """Seconds of a clock that never jumps."""
-
-    def call_soon(self, callback: Callable[..., object], *args: Any) -> Handle:
-        """Call on the next turn of the loop."""
-
-    def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> Handle:
-        """The same from another thread."""
-
-    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Handle:
-        """Call ``delay`` seconds from now."""
-
-
-class Offload(Protocol):
-    """Runs work beside the event loop."""
-
-    def __call__(
-        self,
-        work: Callable[[], Any],
-        done: Callable[[Any], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """Call ``work`` in a thread, then ``done`` with its result or ``failed`` on the loop."""
-
-
-def pack(messages: Sequence[bytes]) -> list[bytes]:
-    """Payloads of at most 256 KiB, each of whole messages, that hold all messages in order."""
+    Each has at most ``most_bytes``, or one message that has more.
+    """
     frames: list[bytes] = []
     start = size = 0
     for index, message in enumerate(messages):
-        if size and size + len(message) > SERVER_FRAME_MAX_BYTES:
+        if size and size + len(message) > most_bytes:
             frames.append(b"".join(messages[start:index]))
             start, size = index, 0
         size += len(message)

@@ -4,6 +4,7 @@ import socket
 from typing import Any
 
 BACKLOG = 2048
+_ALL = "::"
 _USER_TIMEOUT_MS = 30_000
 _NOTSENT_BYTES = 65_536
 """What the system takes of bytes that can't go out yet. The rest waits where its session sees that
@@ -23,7 +24,13 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """
     try:
         family, address = _resolve(host, port)
-        listener = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
+        listener = socket.create_server(
+            address,
+            family=family,
+            backlog=BACKLOG,
+            reuse_port=shared,
+            dualstack_ipv6=_is_dual(address),
+        )
     except OSError as error:
         raise _refused(host, port, error) from None
     # Connections inherit it: a peer that takes nothing for so long is gone.
@@ -44,7 +51,9 @@ def reserve(host: str, port: int) -> socket.socket:
         holder = socket.socket(family)
         try:
             if family == socket.AF_INET6:
-                holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                holder.setsockopt(
+                    socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not _is_dual(address))
+                )
             # What the last server's connections leave behind for a minute is no hindrance.
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind(address)
@@ -62,7 +71,7 @@ def reserve(host: str, port: int) -> socket.socket:
 def url_of(listener: socket.socket) -> str:
     """The address that a browser on this machine takes."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", _ALL: "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -71,6 +80,11 @@ def _resolve(host: str, port: int) -> Address:
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     return family, address[:2]
+
+
+def _is_dual(address: tuple[Any, ...]) -> bool:
+    """Whether it is all addresses, those of IPv4 too, where the system can do that."""
+    return address[0] == _ALL and socket.has_dualstack_ipv6()
 
 
 def _refused(host: str, port: int, error: OSError) -> ListenError:

@@ -1,7 +1,7 @@
 """How late the event loop is: by how much it misses the time of a timer, ten times a second."""
 
 from server.histogram import FAST_S, Histogram
-from server.line import Handle, Scheduler
+from tiles.loop import Handle, Scheduler
 
 _TICK_S = 0.1
 

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from server.line import Offload
 from server.supervisor import Service
 from tiles.canvas import Canvas
 from tiles.geometry import unkey
 from tiles.log.base import DamagedError, Log, LogError, SavedTile
+from tiles.loop import Offload
 from tiles.mend import mend
 
 logger = logging.getLogger(__name__)

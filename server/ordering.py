@@ -14,15 +14,15 @@ from protocol.messages import Drawing, PixelRun, Reject
 from protocol.session import State
 from server.admission import Admission
 from server.allowance import OverBudget
-from server.applying import Applying
+from server.applying import OFFLOAD_PIXELS, Applying
 from server.fanout import Fanout
 from server.identity import Identity
 from server.journal import Journal
-from server.line import Offload
 from server.memory import Memory
 from server.rasterising import Job, Rasterising
 from server.session import Session
 from tiles.geometry import Rectangle
+from tiles.loop import Offload
 from tiles.pixel_run import Pixels
 from tiles.raster import DrawError, Paint, bounds, rasterise
 
@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OFFLOAD_PIXELS = 4096
-"""What costs more is rasterised in a thread: up to there it takes a millisecond or two."""
-_PREPARED_TILES = 64
-"""Tiles that are made ready to be painted at a time, for a message that touches more: 1 ms."""
+_TRICKLE_S = 0.05
+"""While a node is behind with applying, one of its sessions draws on in so long: less, not none."""
 
 
 class Ordering:
@@ -61,7 +59,8 @@ class Ordering:
         self._memory = memory
         self._rasterising = Rasterising(hub.scheduler, offload)
         self._held: dict[Session, None] = {}
-        """Sessions that drew while memory was tight: they go on when it no longer is."""
+        """Sessions that drew while drawing had to wait: they go on when it no longer has to."""
+        self._trickling = False
 
     @property
     def rasterising(self) -> int:
@@ -86,7 +85,7 @@ class Ordering:
             pixels = self._admission.admit(
                 message, session.role, self._hub.read_only, identity.allowance, now
             )
-            if pixels <= _OFFLOAD_PIXELS:
+            if pixels <= OFFLOAD_PIXELS:
                 self._order(session, message, pixels, self._rasterise(message))
                 return
         except DrawError as error:
@@ -104,13 +103,9 @@ class Ordering:
             if self._shared:
                 order(paints)
                 return
-            tiles = [paint.tile for paint in paints[begin : begin + _PREPARED_TILES]]
-            for tile in tiles:
-                self._hub.canvas.prepare(tile)
-            self._hub.pyramid.mark(tiles)
-            begin += _PREPARED_TILES
-            if begin < len(paints):
-                session.resume(lambda: prepare(paints, begin))
+            end = self._applying.prepare(paints, begin)
+            if end < len(paints):
+                session.resume(lambda: prepare(paints, end))
             else:
                 order(paints)
 
@@ -147,7 +142,8 @@ class Ordering:
         box = bounds(message, self._hub.info.width, self._hub.info.height)
         self._log(session, 1, pixels, data, box)
         if not self._shared:
-            self._applying.message(self._hub.seq + 1, data, paints)
+            self._hub.seq += 1
+            self._applying.message(self._hub.seq, data, paints)
         self._drawn(session)
 
     def draw_run(self, session: Session, run: PixelRun) -> bool:
@@ -162,7 +158,8 @@ class Ordering:
             return False
         self._log(session, len(run), len(run), run.data, pixels.bounds)
         if not self._shared:
-            self._applying.pixels(self._hub.seq + len(run), pixels)
+            self._hub.seq += len(run)
+            self._applying.pixels(self._hub.seq, pixels)
         self._drawn(session)
         return True
 
@@ -183,9 +180,10 @@ class Ordering:
         identity = session.identity
         assert identity is not None, "only an open session draws"
         self._handled(identity)
-        if self._memory.tight and not self._hub.read_only:
+        if self._draws_wait:
             session.hold()
             self._held[session] = None
+            self._trickle_soon()
         if not identity.allowance.unlimited:
             session.outbox.budget_due = True
         self._fanout.due(session)
@@ -196,13 +194,37 @@ class Ordering:
             identity.handled = identity.numbered
             identity.handled_seq = self._hub.seq
 
+    @property
+    def _draws_wait(self) -> bool:
+        """Whether more is drawn than tiles can be saved, or than this node can apply."""
+        if self._hub.read_only:
+            return False
+        following = self._hub.following
+        return self._memory.tight or (following is not None and following.behind)
+
     def go_on(self) -> None:
-        """Sessions that were held because memory was tight handle their next messages."""
-        if self._held and (self._hub.read_only or not self._memory.tight):
-            session = next(iter(self._held))
-            del self._held[session]
+        """Sessions that were held handle their next messages, if drawing needn't wait."""
+        if self._held and not self._draws_wait:
             self._hub.scheduler.call_soon(self.go_on)  # for the next one
-            session.resume()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        session = next(iter(self._held))
+        del self._held[session]
+        session.resume()
+
+    def _trickle_soon(self) -> None:
+        if self._shared and not self._trickling:
+            self._trickling = True
+            self._hub.scheduler.call_later(_TRICKLE_S, self._trickle)
+
+    def _trickle(self) -> None:
+        """A node that is always behind, others being faster, has its sessions draw all the same."""
+        self._trickling = False
+        if self._held:
+            self._trickle_soon()
+            if not self._memory.tight:
+                self._let_go()
 
     def _reject(self, session: Session, error: DrawError) -> None:
         identity = session.identity

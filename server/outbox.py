@@ -6,6 +6,7 @@ The order is the design's: drawing, TILEs, CLOCK, REJECTs, ACK, BUDGET; then awa
 from protocol.codec import encode
 from protocol.messages import Ack, Budget, Clock, Reject
 from server.line import Line, pack
+from server.window import Window
 from tiles.geometry import Rectangle
 
 
@@ -30,6 +31,7 @@ class Outbox:
         "presence",
         "rejects",
         "seen",
+        "window",
         "written",
     )
 
@@ -42,6 +44,8 @@ class Outbox:
         self._drained = 0
         """How many of them the peer's system had taken when last looked at."""
         self._drained_at = now
+        self.window = Window()
+        """How much of snapshots may be on its way."""
         self.drawing: list[bytes] = []
         self.clock = Clock(0, seq)
         self.clock_at = now
@@ -110,7 +114,9 @@ class Outbox:
         messages += self.notices
         if not messages:
             return 0
-        framed = b"".join(map(self._line.frame, pack(messages)))
+        framed = b"".join(map(self._line.frame, pack(messages, self.window.frame_bytes)))
+        if tiles and self.window.give(sum(map(len, tiles)), now):
+            framed += self._line.probe()
         self._line.write(framed)
         self.written += len(framed)
         self._written(clock, now)

@@ -5,13 +5,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from server.line import Offload
 from server.mending import Damage, Mended, Mending
 from server.problems import Unavailable
 from server.supervisor import Service
 from tiles.deflate import InflateError
 from tiles.geometry import unkey
 from tiles.log.base import DamagedError, Log, SavedTile
+from tiles.loop import Offload
 from tiles.payload import decode_payload
 from tiles.pyramid import Pyramid
 from tiles.raster import Bytes
@@ -60,6 +60,9 @@ class Paging:
         self._arrived: deque[Arrived] = deque()
         self._ready: deque[Callable[[], None]] = deque()
         """Whom to call: all that they waited for came."""
+        self._called: Callable[[], None] | None = None
+        """Who is being called; after a failure, who was."""
+        self._called_again: Callable[[], None] | None = None
         self._answering = False
         self._answers: set[asyncio.Future[None]] = set()
         self._busy = False
@@ -119,7 +122,9 @@ class Paging:
         self._answering = False
         end = self._service.time() + _SLICE_S
         for _ in range(len(self._ready)):
-            self._ready.popleft()()
+            self._called = self._ready.popleft()
+            self._called()
+            self._called = None
             if self._service.time() > end:
                 break
         self._answer_soon()
@@ -152,8 +157,16 @@ class Paging:
         for wait in list(self._waiting):
             wait.tiles = {tile: None for tile in wait.tiles if not self._residents.is_whole(tile)}
             self._await(wait)
+        self._call_again()
         self._answer_soon()
         self.kick()
+
+    def _call_again(self) -> None:
+        """Who was being called may not have heard of it; who fails twice would for ever."""
+        called, self._called = self._called, None
+        if called is not None and called is not self._called_again:
+            self._ready.append(called)
+        self._called_again = called
 
     def _next(self) -> None:
         self._kicked = False

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING
 
-from server.line import Offload, Scheduler
+from tiles.loop import Offload, Scheduler
 from tiles.raster import Paint
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from server.bucket import Bucket, Rate
 from server.following import Following
 from server.identity import Identities, Identity
 from server.journal import Journal
-from server.line import Offload, Scheduler
 from server.paces import Paces
 from server.session import Session
 from server.welcome import welcome_info
 from tiles.log.base import Author, Log, LogError, Ordered, SessionCount
+from tiles.loop import Offload, Scheduler
 
 if TYPE_CHECKING:
     from server.hub import Hub
@@ -29,6 +29,8 @@ IN_TROUBLE = (
 _IDENTITY_KEEP_S = 3600.0
 _TAKEN_OVER = "a newer connection has taken over"
 _LOOKED_UP = "the session can't be looked up now"
+_OUTDATED = "this server can't go on until it is upgraded"
+_SLICE_S = 0.002
 
 
 class Reception:
@@ -158,6 +160,19 @@ class Reception:
         if session.state is State.RESUMING:
             session.end(CloseCode.TRY_LATER, "storage is in trouble: can't resume now")
 
+    def send_away(self) -> None:
+        """This server can't go on: everybody is to connect to another one. A few in each turn."""
+        left = list(self._hub.sessions)
+
+        def some() -> None:
+            until = self._scheduler.time() + _SLICE_S
+            while left and self._scheduler.time() <= until:
+                left.pop().end(CloseCode.RESTARTING, _OUTDATED)
+            if left:
+                self._scheduler.call_soon(some)
+
+        some()
+
     def sweep(self, now: float) -> None:
         """Forget what is of no use any more."""
         self.identities.sweep(now)
@@ -192,7 +207,7 @@ class Reception:
         session = identity.waiting
         if session is None:
             return
-        if identity.durable == identity.handled:
+        if identity.durable >= identity.handled:
             identity.waiting, identity.connection = None, session
             identity.handled_seq = self._hub.seq
             identity.paces.flood.welcomed(identity.handled)

@@ -108,18 +108,32 @@ class CanvasList(BaseModel):
 
 
 class CanvasStats(BaseModel):
-    """A canvas in figures, at this moment."""
+    """A canvas in figures, at this moment.
 
-    model_config = ConfigDict(extra="allow")
+    Beside workers or in a cluster ``sessions``, ``subscriptions`` and ``stale`` are of all of them
+    together, those of others up to two seconds old. The rest is of the one that answers.
+    """
 
-    sessions: int = Field(description="Connections.")
-    subscriptions: int = Field(description="Session–tile pairs that are live.")
-    stale: int = Field(description="Session–tile pairs that are owed a snapshot.")
+    sessions: int = Field(description="Connections, over all workers and nodes.")
+    subscriptions: int = Field(
+        description="Session–tile pairs that are live, over all workers and nodes."
+    )
+    stale: int = Field(
+        description="Session–tile pairs that are owed a snapshot, over all workers and nodes."
+    )
     seq: int = Field(description="Number of the last drawing message.")
     durable_seq: int = Field(description="Drawing up to here would survive a power cut.")
     epoch: int
-    tiles: int = Field(description="Level-0 tiles in memory.")
+    tiles: int = Field(description="Level-0 tiles in the memory of the process that answers.")
+    overview_tiles: int = Field(description="Tiles of higher levels in its memory.")
     memory_bytes: int = Field(description="Memory that its tiles take, of every level, in bytes.")
+    unsaved_tiles: int = Field(
+        description="Tiles in its memory that changed since they were saved."
+    )
+    identities: int = Field(
+        description="Sessions that it has in memory, connected to it or not any more."
+    )
+    read_only: bool = Field(description="It rejects drawing, since storage is in trouble.")
 
 
 class NewCanvas(BaseModel):

@@ -297,6 +297,12 @@ class Session:
             self.wake()
             self.pump()
 
+    def reached(self) -> None:
+        """The client has answered: all that was sent before the line's last probe is there."""
+        self.outbox.window.reached(self._hub.scheduler.time())
+        if self.state is State.OPEN and self.view.stale:
+            self.wake()
+
     def wake(self) -> None:
         """It has something to be sent with the next flush."""
         self._hub.due(self)

@@ -79,7 +79,8 @@ class Settings(BaseSettings):
         ge=0,
         le=64,
         description="Processes that serve behind the port together, over a NATS server that is "
-        "started for them; `auto`: as many as processors, at least 2; 0: this one alone.",
+        "started for them, or those of `cluster`; `auto`: as many as processors, at least 2; 0: "
+        "this one alone.",
     )
     cluster: NatsServers = Field(
         (),
@@ -212,7 +213,7 @@ class Settings(BaseSettings):
         64, ge=0, le=1024, description="Other people's cursors that one session hears of."
     )
     cursor_interval_ms: int = Field(
-        33, ge=1, le=10_000, description="Shortest time between two positions of one cursor."
+        34, ge=1, le=10_000, description="Shortest time between two positions of one cursor."
     )
     presence_interval_ms: int = Field(
         250,

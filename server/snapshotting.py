@@ -37,7 +37,8 @@ class Snapshotting:
 
     def waits(self, session: Session) -> bool:
         """Whether the session is woken when its next snapshot can be taken."""
-        return self._waiting.get(session) == session.view.number
+        waits = self._waiting.get(session) == session.view.number
+        return waits or session.outbox.window.room <= 0
 
     def leave(self, session: Session) -> None:
         """The session ended."""
@@ -52,8 +53,8 @@ class Snapshotting:
         """Stale tiles become live: their TILEs, nearest the centre first, as many as there is room.
 
         At least one, if it can be had, so that every session gets on; more until ``deadline``. If
-        none can be had yet, or the session has had so many bytes of them that it has to wait, it is
-        woken when it can.
+        none can be had yet, the line has enough to do, or the session has had so many bytes of them
+        that it has to wait, it is woken when it can.
         """
         hub, view = self._hub, session.view
         tiles: list[bytes] = []
@@ -65,7 +66,8 @@ class Snapshotting:
         if wait_s > 0:
             self._wait_for(session, wait_s)
             return tiles
-        room = min(hub.settings.slow_reader_bytes, bucket.level(now))
+        line_room = session.outbox.window.room
+        room = min(line_room, hub.settings.slow_reader_bytes, bucket.level(now))
         for tile in self._owed(session):
             missing: set[int] = set()
             if not hub.pyramid.advance(tile, _PYRAMID_STEPS, missing):
@@ -132,5 +134,5 @@ class Snapshotting:
 
     def _wake(self, session: Session, number: int) -> None:
         if self._waiting.get(session) == number:
-            del self._waiting[session]
             session.wake()
+            del self._waiting[session]

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from server.line import Handle, Scheduler
+from tiles.loop import Handle, Scheduler
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Watched:
 
 
 class Service(Watched):
-    """A background service on the event loop: the :class:`server.line.Scheduler` of its calls.
+    """A background service on the event loop: the :class:`tiles.loop.Scheduler` of its calls.
 
     After a failure nothing that it had scheduled is called, nor what is scheduled on it before it
     is up again: :meth:`on_restart` finds all that waits.
@@ -44,7 +44,7 @@ class Service(Watched):
     def __init__(self, name: str, canvas: str, scheduler: Scheduler) -> None:
         super().__init__(name, canvas)
         self.time: Callable[[], float] = scheduler.time
-        """See :meth:`server.line.Scheduler.time`."""
+        """See :meth:`tiles.loop.Scheduler.time`."""
         self._scheduler = scheduler
         self._restart: Callable[[], None] = _nothing
         self._life = 0
@@ -57,15 +57,15 @@ class Service(Watched):
         self._restart = restart
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> Handle:
-        """See :meth:`server.line.Scheduler.call_soon`."""
+        """See :meth:`tiles.loop.Scheduler.call_soon`."""
         return self._scheduler.call_soon(self._call, self._life, callback, args)
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> Handle:
-        """See :meth:`server.line.Scheduler.call_soon_threadsafe`."""
+        """See :meth:`tiles.loop.Scheduler.call_soon_threadsafe`."""
         return self._scheduler.call_soon_threadsafe(self._call, self._life, callback, args)
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Handle:
-        """See :meth:`server.line.Scheduler.call_later`."""
+        """See :meth:`tiles.loop.Scheduler.call_later`."""
         return self._scheduler.call_later(delay, self._call, self._life, callback, args)
 
     def own(self, callback: Callable[..., object]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class LoopOffload:
-    """A :class:`server.line.Offload` over threads of its own, for one event loop."""
+    """A :class:`tiles.loop.Offload` over threads of its own, for one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, threads: int) -> None:
         self._loop = loop
@@ -22,7 +22,7 @@ class LoopOffload:
         done: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """See :class:`server.line.Offload`."""
+        """See :class:`tiles.loop.Offload`."""
 
         def finish(future: "asyncio.Future[Any]") -> None:
             if future.cancelled():

@@ -11,7 +11,7 @@ import logging
 from itertools import count
 from typing import Protocol
 
-from server.line import Scheduler
+from tiles.loop import Scheduler
 
 logger = logging.getLogger(__name__)
 

@@ -5,30 +5,25 @@ handshake alone. The protocol object puts itself into ``scope["extensions"]`` fo
 """
 
 import asyncio
-import fcntl
 import random
 import socket
 import struct
-import termios
 from asyncio import BaseTransport
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.protocol import State
 
 from protocol.errors import CloseCode
-from protocol.messages import SUBPROTOCOL
-from server import problems
-from server.door import Door, Refused
-from server.http.access import CLIENT
+from server.heartbeat import Heartbeat
 from server.http.protocol import HEAD_TOO_LARGE
 from server.plain_frames import PlainFrames
+from server.send_queue import unacknowledged_bytes
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -40,17 +35,18 @@ _FINAL_BINARY = b"\x82"
 _LENGTH_7_MAX = 125
 _LENGTH_16_MAX = 0xFFFF
 _U8 = struct.Struct("!B")
-_INT = struct.Struct("@i")
 _LENGTH_16 = struct.Struct("!BH")
 _LENGTH_64 = struct.Struct("!BQ")
 _HEAD_ENDS = b"\r\n\r\n"
+_PROBE_PAYLOAD = b"w"
+_PROBE = b"\x89\x01" + _PROBE_PAYLOAD
+"""A ping, which no keepalive's payload looks like."""
 _SMALL_BYTES = 256
 """What is parsed without looking at the clock."""
 _PIECE_BYTES = 2048
 """Parsed at once: at worst some 340 empty pings."""
 _CLOSE_TIMEOUT_S = 5.0
 _LINGER_S = 0.5
-_USER_TIMEOUT_MS = 30_000
 _PING_EARLIEST = 0.6
 """Of the time between two pings."""
 
@@ -80,6 +76,9 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         """Nothing is read until the session has handled what came."""
         self._read_on_at = 0.0
         """When that was over last."""
+        self._heartbeat = Heartbeat()
+        self._pinged_since = False
+        """A keepalive's ping went out after the last probe."""
         self._plain: PlainFrames | None = None
         self._early = False
         """Frames came before there was a session."""
@@ -97,9 +96,14 @@ class WebSocketLine(WebSocketsSansIOProtocol):
             return _FINAL_BINARY + _LENGTH_16.pack(126, size) + payload
         return _FINAL_BINARY + _LENGTH_64.pack(127, size) + payload
 
+    def probe(self) -> bytes:
+        """See :meth:`server.line.Line.probe`: a ping."""
+        self._pinged_since = False
+        return _PROBE
+
     def unsent_bytes(self) -> int:
         """See :meth:`server.line.Line.unsent_bytes`."""
-        return self.transport.get_write_buffer_size() + _unacknowledged_bytes(self.transport)
+        return self.transport.get_write_buffer_size() + unacknowledged_bytes(self.transport)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """See :meth:`server.line.Line.close`."""
@@ -144,12 +148,15 @@ class WebSocketLine(WebSocketsSansIOProtocol):
     # -- uvicorn's hooks -----------------------------------------------------------------------
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Bound how long sent bytes may stay unacknowledged: pings don't see a full buffer."""
+        """Leave it to the sweeper to find a line that takes nothing (`Outbox.stuck`).
+
+        The system's timeout, which the listener sets, also ends lines that take a little at a time.
+        """
         super().connection_made(transport)
         self.write = self.transport.write
         sock = transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 0)
 
     def handle_connect(self, event: Request) -> None:
         """Let the endpoint find this object."""
@@ -160,6 +167,7 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came: small frames at once, more when it is the session's turn."""
+        self._heartbeat.heard = True
         free = not (self._unparsed or self._held or self.read_paused or self.transport.is_closing())
         if free and len(data) <= _SMALL_BYTES:
             self._feed(data)
@@ -300,6 +308,20 @@ class WebSocketLine(WebSocketsSansIOProtocol):
         delay = random.uniform(_PING_EARLIEST, 1) * self.ping_interval - self.last_ping_rtt
         self.ping_timer = self.loop.call_later(max(0.0, delay), self.send_keepalive_ping)
 
+    def send_keepalive_ping(self) -> None:
+        """Ask a peer whether it is there."""
+        self._heartbeat.asked(self._written_bytes, self.unsent_bytes())
+        super().send_keepalive_ping()
+        self._pinged_since = True
+
+    def handle_pong(self, event: Frame) -> None:
+        """A peer may answer the last of several pings alone (RFC 6455, section 5.5.3)."""
+        answers = bytes(event.data)
+        last = self._pinged_since and answers == self.pending_ping_payload
+        if self.session is not None and (last or answers == _PROBE_PAYLOAD):
+            self.session.reached()
+        super().handle_pong(event)
+
     def keepalive_timeout(self) -> None:
         """A peer that doesn't answer is gone; a closing handshake would wait for it."""
         assert self.ping_timeout is not None, "a ping was sent"
@@ -309,9 +331,17 @@ class WebSocketLine(WebSocketsSansIOProtocol):
                 self.ping_timeout - read_s, self.keepalive_timeout
             )
             return
+        if self._heartbeat.gets_on(self._written_bytes, self.unsent_bytes()):
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            return
         if self.session is not None:
             self.session.lost()
         self.transport.abort()
+
+    @property
+    def _written_bytes(self) -> int:
+        """What was written in flushes."""
+        return self.session.outbox.written if self.session is not None else 0
 
     def shutdown(self) -> None:
         """The server stops: who doesn't read what is left is not waited for."""
@@ -337,60 +367,3 @@ class WebSocketLine(WebSocketsSansIOProtocol):
 
 def _discard(framed: bytes) -> None:
     """Nothing is sent on a line that is closed."""
-
-
-def _unacknowledged_bytes(transport: asyncio.Transport) -> int:
-    """What this system took and the peer's hasn't; 0 where that isn't told, or no longer."""
-    sock = transport.get_extra_info("socket")
-    if sock is None:
-        return 0
-    try:
-        count: int = _INT.unpack(fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, _INT.pack(0)))[0]
-    except (OSError, ValueError):
-        return 0
-    return count
-
-
-class WebSocketEndpoint:
-    """The ASGI application at ``/c/{canvas}/ws``, for canvases that there are."""
-
-    def __init__(self, door: Door) -> None:
-        self._door = door
-
-    @property
-    def connections(self) -> int:
-        """How many there are."""
-        return self._door.connections
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection from its upgrade to its end."""
-        await receive()
-        # The line holds the scope: left in there it would hold itself.
-        line = cast("WebSocketLine", scope["extensions"].pop(EXTENSION))
-        if not self._door.admits_origin(scope):
-            problem = problems.answer(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect.")
-            await problem(scope, receive, send)
-            return
-        offered = scope["subprotocols"]
-        await send(
-            {
-                "type": "websocket.accept",
-                "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None,
-            }
-        )
-        try:
-            session = self._door.enter(scope, line)
-        except Refused as refused:
-            self._door.refused(scope, refused.code)
-            line.close(refused.code, refused.reason)
-            return
-        line.limit_unsent(self._door.slow_reader_bytes)
-        line.serve(session)
-        try:
-            while (event := await receive())["type"] != "websocket.disconnect":
-                if line.session is not None:
-                    line.take(event.get("bytes"))  # it came before there was a session
-        finally:
-            scope[CLIENT] = session.client
-            session.lost()
-            self._door.left(scope)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import settings
 
 # How long an example takes says more about the machine than about what is tested.
-settings.register_profile("tilecast")
+settings.register_profile("tilecast", deadline=None)
 settings.load_profile("tilecast")
 
 

@@ -36,6 +36,10 @@ class DeafLine:
     def write(self, framed: bytes) -> None:
         """Sent, and read at once."""
 
+    def probe(self) -> bytes:
+        """Nothing is ever asked."""
+        return b""
+
     def unsent_bytes(self) -> int:
         """Nothing waits."""
         return 0

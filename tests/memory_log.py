@@ -126,6 +126,10 @@ class MemoryLog:
         """Nobody else writes it."""
         raise LogError("the log is not shared")
 
+    def hold(self, *, held: bool) -> None:
+        """Nobody else writes it."""
+        raise LogError("the log is not shared")
+
     def checkpoint(
         self,
         tiles: Sequence[SavedTile],

@@ -43,6 +43,8 @@ class MemoryStreamStore:
     ) -> None:
         self.delay_s = delay_s
         self.epoch = new_epoch() if epoch is None else epoch
+        self.canvas_epoch: int | None = None
+        """What clients are told, if another than ``epoch``."""
         self.incarnation = 1
         """Counts the streams that have stood in each other's place."""
         self.first = 1
@@ -142,7 +144,8 @@ class MemoryStream:
     def bounds(self) -> Bounds:
         """What it holds. Raises :class:`StreamError`."""
         self._reach()
-        return Bounds(self._store.first, self._store.last, self._store.epoch)
+        store = self._store
+        return Bounds(store.first, store.last, store.epoch, store.canvas_epoch or store.epoch)
 
     def read(self, after: int, limit: int) -> Sequence[Delivered]:
         """Up to ``limit`` of the entries past ``after``. Raises :class:`MissingError`."""

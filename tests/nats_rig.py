@@ -108,6 +108,11 @@ class NatsProcess:
         shutil.rmtree(self.config.folder / "store")
         shutil.copytree(self.config.folder / "saved", self.config.folder / "store")
 
+    def forget_store(self) -> None:
+        """Lose all that it stores; it must not run."""
+        assert self._process is None, "it runs"
+        shutil.rmtree(self.config.folder / "store")
+
     def _end(self, number: signal.Signals) -> None:
         assert self._process is not None, "it doesn't run"
         if self._paused:
@@ -150,7 +155,7 @@ class NatsTrio:
 
     def __init__(self, folder: Path, *, sync_interval: str = "always") -> None:
         token = secrets.token_hex(8)
-        ports = _ports()
+        ports = distinct_ports()
         routes = [next(ports) for _ in range(3)]
         urls = tuple(f"nats://127.0.0.1:{port}" for port in routes)
         self.servers = [
@@ -223,7 +228,7 @@ async def leader_of(link: Link, canvas: str) -> str:
         assert time.monotonic() < end, "no server leads the stream"
 
 
-def _ports() -> Iterator[int]:
+def distinct_ports() -> Iterator[int]:
     """Free ports, none twice."""
     seen = {0}
     while True:

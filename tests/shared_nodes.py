@@ -1,7 +1,7 @@
 """Several nodes' shared logs over one stream in memory, in virtual time, and who draws on them."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tests.log_rigs import INFO, TIME_MS, Recorder
@@ -20,6 +20,8 @@ from tiles.log.base import (
 )
 from tiles.shared.log import SharedLog
 
+RESENT_MAX = 50
+"""Messages that are drawn again at once."""
 STREAM_S = 0.002
 """From a node to the stream, or back."""
 FOLD_S = 0.003
@@ -172,26 +174,36 @@ class Painter:
 
     def draw(self, messages: int) -> None:
         """Draw some more, where the session is held; what isn't stays to be sent."""
-        for _ in range(messages):
-            self.messages.append(self._nodes.rng.randbytes(8))
+        self.messages += self.fresh(messages)
         self.send()
+
+    def fresh(self, messages: int) -> list[bytes]:
+        """So many new ones."""
+        return [self._nodes.rng.randbytes(8) for _ in range(messages)]
 
     def send(self) -> None:
         """Offer what wasn't sent under this claim, if there is one."""
-        count, node = self.count, self._node
-        if count is None or node is None or not node.process.alive or self._waiting is not None:
-            return
-        data = b"".join(self.messages[self._sent :])
-        if data:
-            since, self._sent = self._sent, len(self.messages)
-            node.offer(
-                (
-                    SessionCount(
-                        count.session, self._sent, (), TIME_MS, count.claim, count.client, since
-                    ),
-                    data,
-                )
-            )
+        drawn = self.take()
+        if drawn and self._node:
+            self._node.offer(drawn)
+
+    def take(self, most: int | None = None) -> tuple[SessionCount, bytes] | None:
+        """The next of what wasn't sent, to be offered at :attr:`node`: all of it, or so many."""
+        count = self.count
+        if count is None or self.node is None:
+            return None
+        since, end = self._sent, len(self.messages)
+        self._sent = end if most is None else min(end, since + most)
+        data = b"".join(self.messages[since : self._sent])
+        to = SessionCount(count.session, self._sent, (), TIME_MS, count.claim, count.client, since)
+        return (to, data) if data else None
+
+    @property
+    def node(self) -> Node | None:
+        """Where it draws, if it may."""
+        node = self._node
+        ready = node is not None and node.process.alive and self._waiting is None
+        return node if ready else None
 
     def go_to(self, node: Node) -> None:
         """Claim the session at a node; what was offered before may count or not."""
@@ -209,7 +221,8 @@ class Painter:
             self._node = None
         else:
             self.count, self._sent = answer, answer.handled
-            self.send()
+            while self._node and (drawn := self.take(RESENT_MAX)):
+                self._node.offer(drawn)
         return True
 
     @property
@@ -232,6 +245,19 @@ class Painter:
         drawn = [batch for batch in state.batches if batch.author.session == self.count.session]
         assert b"".join(batch.messages for batch in drawn) == b"".join(self.messages)
         assert state.counts[self.count.session].handled == len(self.messages)
+
+
+def draw_together(painters: Iterable[Painter], messages: Callable[[], int]) -> None:
+    """Have some draw, those of each node in one commit, as one flush makes it."""
+    by_node: dict[Node, list[tuple[SessionCount, bytes]]] = {}
+    for painter in painters:
+        if painter.node is not None:
+            painter.messages += painter.fresh(messages())
+            drawn = painter.take()
+            if drawn:
+                by_node.setdefault(painter.node, []).append(drawn)
+    for node, drawn_there in by_node.items():
+        node.offer(*drawn_there)
 
 
 def check_agreement(nodes: list[Node]) -> State:

@@ -1,5 +1,6 @@
 """A socket that plays a server's part to the client, turn by turn."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -45,6 +46,13 @@ class Peer:
     async def send(self, *messages: Message) -> None:
         """One frame."""
         await self._socket.send(b"".join(map(encode, messages)))
+
+    async def send_slowly(self, message: Message, pause_s: float) -> None:
+        """One frame of one short message, byte by byte."""
+        payload = encode(message)
+        for byte in b"\x82" + bytes([len(payload)]) + payload:
+            self._socket.transport.write(bytes([byte]))
+            await asyncio.sleep(pause_s)
 
     async def send_text(self) -> None:
         """What no server sends."""

@@ -220,6 +220,11 @@ class Line(Relay):
         self.loses_once = b""
         """What comes back with these bytes, as the server wrote it in one go, is lost, once."""
 
+    def say(self, data: bytes) -> None:
+        """Let something come back that the server didn't say."""
+        for line in self._lines:
+            line[0].write(data)
+
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back = any(line[0] is writer for line in self._lines)
         while data := await reader.read(64 * 1024):
@@ -301,7 +306,8 @@ class NatsRig(StreamRig):
         return self._admin
 
     async def trim(self, through: int) -> None:
-        await streams.trim(self.admin, CANVAS, through)
+        epoch = (await streams.state(self.admin, CANVAS)).bounds.epoch
+        await streams.trim(self.admin, CANVAS, epoch, through)
 
     async def replace(self) -> None:
         await streams.delete(self.admin, CANVAS)

@@ -95,6 +95,14 @@ class Canvas:
                     residents.painted(tile, record, seq)
         return touched
 
+    def unpainted(self, paints: Iterable[Paint], seq: int) -> None:
+        """The last message, ``seq``, was painted in part: have :meth:`paint` do all of it again."""
+        residents = self.residents
+        for tile in {paint.tile for paint in paints}:
+            record = residents.records.get(tile)
+            if record is not None and record.seq == seq:
+                residents.painted(tile, residents.to_paint(tile), seq - 1)
+
     def load(self, tile: int, seq: int, data: bytes) -> None:
         """Take a tile from a checkpoint, as :func:`tiles.payload.encode_payload` made it.
 

@@ -70,11 +70,11 @@ class Paint(NamedTuple):
     def onto(self, pixels: Bytes) -> None:
         """Paint the tile's (64, 64, 3) uint8 ``pixels``."""
         # A pixel as one item takes a sixth of the time that it takes as three.
-        rgb, colour = pixels.view(_RGB)[..., 0], self.colour.view(_RGB)[..., 0]
+        rgb, colour = pixels.view(_RGB), self.colour.view(_RGB)
         if self._lists_places(self.where):
             rgb.put(self.where, colour)
         else:
-            rgb[self.where] = colour
+            rgb[..., 0][self.where] = colour[..., 0]
 
     def cover(self, mask: Mask) -> None:
         """Set what is painted in a (64, 64) mask."""
@@ -85,7 +85,7 @@ class Paint(NamedTuple):
 
     @staticmethod
     def _lists_places(where: tuple[slice, slice] | Mask | Ints) -> TypeGuard[Ints]:
-        return not isinstance(where, tuple) and where.dtype != np.bool_
+        return not isinstance(where, tuple) and where.ndim == 1
 
 
 def cost(message: Drawing) -> int:

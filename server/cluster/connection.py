@@ -22,6 +22,11 @@ logger = logging.getLogger(__name__)
 DEFAULT_PORT = 4222
 LEAVE_TIMEOUT_S = 2.0
 """What a connection that is left is given to clean up behind itself."""
+MESSAGE_MAX_BYTES = 1_000_000
+"""The least that servers have to take as a message: no entry is larger (:mod:`tiles.shared.entry`).
+
+NATS takes 1 MiB by default.
+"""
 LIBRARY_PING_S = 3600
 """The library's own pings are as good as off: they can't end a connection whose peer is stuck."""
 
@@ -55,6 +60,8 @@ class Connection(Client):
         super().__init__()
         self.ended = asyncio.Event()
         self.failures: list[Exception] = []
+        self._answers = 0
+        """So many pings were answered."""
 
     async def failed(self, error: Exception) -> None:
         """What the library couldn't do; also what a subscription's callback raised."""
@@ -75,8 +82,19 @@ class Connection(Client):
         errors = [*([self.last_error] if self.last_error else []), *self.failures]
         return str(errors[-1]) or repr(errors[-1]) if errors else "the connection ended"
 
+    async def ping(self) -> None:
+        """Wait until the server answers. Raises :class:`StreamError` once it isn't heard any more.
+
+        The library stops reading at what it can't read, and then its flush waits for nothing.
+        """
+        before = self._answers
+        await self.flush(LIBRARY_PING_S)
+        if self._answers == before:
+            raise StreamError("it said something that can't be read")
+
     async def _process_pong(self) -> None:
         """A pong that nobody waits for any more; the library's own way to take it is to fail."""
+        self._answers += 1
         if self._pongs and self._pongs[0].done():
             self._pongs.pop(0)
         else:
@@ -142,6 +160,11 @@ async def connect(options: LinkOptions, server: str) -> Connection:
                 ping_interval=LIBRARY_PING_S,
                 error_cb=connection.failed,
                 closed_cb=connection.closed,
+            )
+        room = connection.max_payload
+        if room < MESSAGE_MAX_BYTES:
+            raise StreamError(
+                f"its max_payload is {room} B, and has to be {MESSAGE_MAX_BYTES} at least"
             )
     except BaseException as error:
         await connection.leave()

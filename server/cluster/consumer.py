@@ -11,14 +11,17 @@ import json
 import random
 import secrets
 import zlib
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
 from server.cluster import streams
 from server.cluster.link import Link
-from server.cluster.streams import StreamState, stream_name
+from server.cluster.replies import parse_reply
+from server.cluster.streams import Identity, StreamState, check_room, stream_name
+from server.lasting import lasting
 from tiles.shared.stream import Delivered, Follower, MissingError, StreamError
 
 CAPACITY = 256
@@ -42,20 +45,14 @@ class Patience:
     The servers are to say something every ``heartbeat_s``; after ``silence_s`` without a word the
     consumer is given up. Every ``check_s`` the stream's leader is asked whether the stream is what
     it was. One that looks shorter or older, or isn't there, may be what a server says that was
-    away; it is believed when it has looked so for ``doubt_s``.
+    away, or a leader that is cut off and will know after 10 s (NATS's lost-quorum interval); it is
+    believed when it has looked so for ``doubt_s``.
     """
 
     heartbeat_s: float = 1.0
     silence_s: float = 3.0
     check_s: float = 3.0
-    doubt_s: float = 3.0
-
-
-class Identity(NamedTuple):
-    """What tells a stream from another of the same name."""
-
-    created: int
-    epoch: int
+    doubt_s: float = 12.0
 
 
 class LostError(StreamError):
@@ -68,24 +65,6 @@ class _Last(NamedTuple):
     place: int
     time_ns: int
     checksum: int
-
-
-class _Reply(NamedTuple):
-    """What JetStream says of a message in its reply subject."""
-
-    consumer: str
-    place: int
-    serial: int
-    time_ns: int
-    pending: int
-
-
-def _parse(reply: str) -> _Reply:
-    """A reply subject's tokens, in its older form or in the one that names a domain."""
-    tokens = reply.split(".")
-    if len(tokens) > 9:  # noqa: PLR2004  $JS.ACK.stream.consumer.delivered.place.count.time.pending
-        del tokens[2:4]
-    return _Reply(tokens[3], int(tokens[5]), int(tokens[6]), int(tokens[7]), int(tokens[8]))
 
 
 class Consumer:
@@ -128,7 +107,7 @@ class Consumer:
         self._subscription = link.subscribe(f"{self._inbox}.*", self._hear)
         self._watch = link.watch(self._changed)
         self._mending: asyncio.Task[None] | None = None
-        self._watching = link.loop.create_task(self._watch_over())
+        self._watching = self._keep("watching the stream", self._watch_over, self._mend)
         self.mended = 0
         """How often a consumer was made."""
         self._mend()
@@ -178,7 +157,7 @@ class Consumer:
 
     def _take(self, message: Msg) -> None:
         """An entry."""
-        reply = _parse(message.reply)
+        reply = parse_reply(message.reply)
         if reply.consumer != self._name:
             return
         self._heard_at = self._link.loop.time()
@@ -263,7 +242,7 @@ class Consumer:
             self._unlink(error)
         if self._mending is not None:
             self._mending.cancel()
-        self._mending = self._link.loop.create_task(self._mend_until_done())
+        self._mending = self._keep("following", self._mend_until_done, self._unlink)
 
     async def _mend_until_done(self) -> None:
         while True:
@@ -318,7 +297,7 @@ class Consumer:
             seen = await streams.state(self._link, self._canvas, timeout_s)
         except MissingError as error:
             raise self._doubt(error) from error
-        identity = Identity(seen.created, seen.bounds.epoch)
+        identity = seen.identity
         if self._identity is None:
             self._identity = identity
         elif identity.created > self._identity.created:
@@ -332,6 +311,7 @@ class Consumer:
             text = f"entry {self._place + 1} is trimmed: the first is {seen.bounds.first}"
             raise LostError(text)
         self._doubt_at = None
+        check_room(self._canvas, seen)
         return seen
 
     def _doubt(self, error: StreamError) -> StreamError:
@@ -352,6 +332,19 @@ class Consumer:
         if self._linked and not self._ended:
             self._linked = False
             self._follower.linked(error)
+
+    def _keep(
+        self,
+        name: str,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        tell: Callable[[StreamError], None],
+    ) -> "asyncio.Task[None]":
+        """Have work done for good; while it fails the stream is as good as not reached."""
+
+        def failed(error: Exception) -> None:
+            tell(StreamError(f"{name} failed: {error!r}"))
+
+        return lasting(self._link.loop, name, work, failed, canvas=self._canvas)
 
     def _lose(self, error: StreamError) -> None:
         if not self._ended:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from server.cluster import streams
-from server.cluster.consumer import Consumer, Identity, Patience
+from server.cluster.consumer import Consumer, Patience
 from server.cluster.link import Link
 from server.cluster.publisher import Publisher
+from server.cluster.streams import Identity, Life
 from tiles.shared.stream import Bounds, Delivered, Follower, StreamError
 
 PUBLISH_TIMEOUT_S = 2.0
@@ -34,6 +35,8 @@ class JetStreamStream:
         self._publish_timeout_s = publish_timeout_s
         self._patience = patience
         self._identity: Identity | None = None
+        self.life: Life | None = None
+        """As of the last :meth:`bounds`."""
         self._publisher: Publisher | None = None
         self._consumer: Consumer | None = None
 
@@ -53,13 +56,15 @@ class JetStreamStream:
         return 0 if self._consumer is None else max(0, self._consumer.mended - 1)
 
     def bounds(self) -> Bounds:
-        """What it holds. Raises :class:`StreamError`."""
+        """What it holds. Raises :class:`StreamError`, also where it has no room for entries."""
         seen = self._link.wait(streams.state(self._link, self._canvas), ANSWER_TIMEOUT_S)
-        identity = Identity(seen.created, seen.bounds.epoch)
+        identity = seen.identity
+        streams.check_room(self._canvas, seen)
         if self._identity is None:
             self._identity = identity
         elif self._identity != identity:
             raise StreamError("the stream is another one than it was")
+        self.life = seen.life
         return seen.bounds
 
     def read(self, after: int, limit: int) -> Sequence[Delivered]:

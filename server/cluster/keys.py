@@ -1,30 +1,22 @@
-"""Small values that all nodes share: read, set, compared and set, watched; and leases by them.
+"""Small values that all nodes share: read, set, compared and set; and leases by them.
 
 They stand in a key-value bucket of JetStream, as its other clients know it.
 """
 
-import asyncio
 import base64
 import json
-import random
 import secrets
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from nats.aio.msg import Msg
-
 from server.cluster import streams
 from server.cluster.link import Link
-from tiles.shared.stream import MissingError, StreamError
+from tiles.shared.stream import MissingError
 
 BUCKET = "TILECAST"
 STREAM = f"KV_{BUCKET}"
-CHANGED = "tilecast._.changed"
-"""Where the servers say that a key was set, once it is."""
 VALUE_MAX_BYTES = 64 << 10
-POLL_S = 2.0
-"""How often a watched key is read though nothing was heard of it."""
 WRONG_REVISION = 10071
 """JetStream's number for a value that isn't the one that was to be replaced."""
 
@@ -66,7 +58,6 @@ class Keys:
             "deny_delete": True,
             "allow_rollup_hdrs": True,
             "allow_direct": True,
-            "republish": {"src": _subject(">"), "dest": f"{CHANGED}.>", "headers_only": True},
         }
         await streams.prepare(self._link, STREAM, question)
 
@@ -101,10 +92,6 @@ class Keys:
         """Delete a value, or only that revision of it; whether it did."""
         return await self._set(key, b"", revision, {"KV-Operation": "DEL"}) is not None
 
-    def watch(self, key: str, changed: Callable[[Entry | None], None]) -> "KeyWatch":
-        """Have ``changed`` called with the value of now, and whenever it is another."""
-        return KeyWatch(self, key, changed)
-
     async def _vacant(self, key: str) -> int:
         """The revision that a value has to replace where there is none."""
         try:
@@ -130,48 +117,6 @@ class Keys:
             return None
         streams.check(answer)
         return int(answer["seq"])
-
-
-class KeyWatch:
-    """A key that is watched: heard of, and read now and then in case nothing was heard."""
-
-    def __init__(self, keys: Keys, key: str, changed: Callable[[Entry | None], None]) -> None:
-        self._keys = keys
-        self._key = key
-        self._changed = changed
-        self._told: Entry | None = None
-        self._begun = False
-        self._rouse = asyncio.Event()
-        link = keys.link
-        self._subscription = link.subscribe(f"{CHANGED}.{key}", self._hear)
-        self._watch = link.watch(lambda error: self._rouse.set())
-        self._task = link.loop.create_task(self._run())
-
-    def cancel(self) -> None:
-        """Watch it no more."""
-        self._subscription.cancel()
-        self._watch.cancel()
-        self._task.cancel()
-
-    def _hear(self, message: Msg) -> None:
-        self._rouse.set()
-
-    async def _run(self) -> None:
-        while True:
-            self._rouse.clear()
-            try:
-                entry = await self._keys.get(self._key)
-            except StreamError:
-                await asyncio.sleep(random.uniform(0.1, 0.5))
-            else:
-                if not self._begun or entry != self._told:
-                    self._begun, self._told = True, entry
-                    self._changed(entry)
-            try:
-                async with asyncio.timeout(POLL_S):
-                    await self._rouse.wait()
-            except TimeoutError:
-                pass
 
 
 class Lease:

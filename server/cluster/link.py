@@ -15,17 +15,16 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as Subscribed
-from nats.js import JetStreamContext
 
 from server.cluster.connection import (
     LEAVE_TIMEOUT_S,
-    LIBRARY_PING_S,
     Connection,
     LinkOptions,
     check_servers,
     connect,
     shown,
 )
+from server.lasting import lasting
 from tiles.shared.stream import StreamError
 
 __all__ = ["Link", "LinkOptions", "LinkSubscription"]
@@ -124,7 +123,7 @@ class Link:
         self._closing = False
         self._said: dict[str, str] = {}
         """Why servers can't be reached, as the log has it since there was a connection."""
-        self._runner = self.loop.create_task(self._run())
+        self._runner = lasting(self.loop, "the link to NATS", self._run, self._fail)
 
     async def __aenter__(self) -> Self:
         return self
@@ -244,10 +243,6 @@ class Link:
             answer.cancel()
             ended.cancel()
 
-    def jetstream(self, timeout_s: float) -> JetStreamContext:
-        """The library's own interface, on the connection of now. Raises :class:`StreamError`."""
-        return self._connected().jetstream(timeout=timeout_s)
-
     def wait(self, work: Coroutine[Any, Any, T], timeout_s: float) -> T:
         """The result of ``work``, run on the loop; for a thread that isn't the loop's.
 
@@ -358,7 +353,7 @@ class Link:
         """Fail once the server gives no answer."""
         while True:
             await asyncio.sleep(PING_INTERVAL_S)
-            pong = self.loop.create_task(client.flush(LIBRARY_PING_S))
+            pong = self.loop.create_task(client.ping())
             await asyncio.wait({pong}, timeout=self.options.silence_s)
             if not pong.done():
                 pong.cancel()
@@ -379,6 +374,9 @@ class Link:
         task = self.loop.create_task(leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = StreamError(f"the link to NATS failed: {error!r}")
 
     def _unreached(self, server: str, error: StreamError) -> None:
         self._error = StreamError(f"NATS can't be reached at {shown(server)}: {error}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from server.cluster import moved, streams
 from server.cluster.link import Link
 from server.cluster.objects import Snapshots
-from server.cluster.seeding import CALL_S, DoubtError, find_stream, has_stream, plant
+from server.cluster.seeding import DoubtError, find_stream, has_stream, plant
+from server.cluster.streams import CALL_S
 from server.datafolder import DataFolder, DataFolderError
 from server.unserved import MIGRATED, MIGRATING
 from tiles.log.check import check

@@ -13,7 +13,8 @@ from server.cluster import moved
 from server.cluster.jetstream import JetStreamStream
 from server.cluster.link import Link
 from server.cluster.objects import Snapshots
-from server.cluster.seeding import CALL_S, begin_fold, find_stream
+from server.cluster.seeding import begin_fold, find_stream
+from server.cluster.streams import CALL_S
 from server.datafolder import DataFolder, DataFolderError
 from server.threads import LoopOffload
 from tiles.log.base import LogError

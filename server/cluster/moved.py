@@ -36,12 +36,12 @@ async def close(link: Link, canvas: str, epoch: int, to: str) -> Bounds:
 
     Raises :class:`MissingError`, :class:`StreamError`.
     """
-    config = await _config(link, canvas)
+    config = await streams.config_of(link, canvas)
     metadata = config.get("metadata") or {}
     if metadata.get(streams.EPOCH_KEY) != str(epoch):
         raise StreamError("the stream is another one than it was")
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    await _update(
+    await streams.set_up(
         link,
         canvas,
         {
@@ -57,18 +57,18 @@ async def close(link: Link, canvas: str, epoch: int, to: str) -> Bounds:
 
 async def note(link: Link, canvas: str, to: str, *, done: bool) -> None:
     """Say anew where the canvas of a closed stream has moved. Raises :class:`StreamError`."""
-    config = await _config(link, canvas)
+    config = await streams.config_of(link, canvas)
     move = _decode(config)
     if move is None:
         raise StreamError("the stream isn't closed")
     text = _encode(Move(to, move.when, done=done))
-    await _update(link, canvas, {**config, "metadata": {**config["metadata"], _KEY: text}})
+    await streams.set_up(link, canvas, {**config, "metadata": {**config["metadata"], _KEY: text}})
 
 
 async def find(link: Link, canvas: str) -> Move | None:
     """Where a canvas has moved; None where it hasn't, or never was. Raises :class:`StreamError`."""
     try:
-        return _decode(await _config(link, canvas))
+        return _decode(await streams.config_of(link, canvas))
     except MissingError:
         return None
 
@@ -98,17 +98,6 @@ async def _settled(link: Link, canvas: str) -> Bounds:
         if now != bounds:
             bounds, since = now, loop.time()
     return bounds
-
-
-async def _config(link: Link, canvas: str) -> dict[str, Any]:
-    answer = await streams.ask(link, f"STREAM.INFO.{streams.stream_name(canvas)}")
-    config: dict[str, Any] = answer["config"]
-    return config
-
-
-async def _update(link: Link, canvas: str, config: dict[str, Any]) -> None:
-    call = f"STREAM.UPDATE.{streams.stream_name(canvas)}"
-    await streams.ask(link, call, config, timeout_s=_TIMEOUT_S)
 
 
 def _subject(canvas: str, epoch: str) -> str:

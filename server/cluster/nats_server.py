@@ -94,6 +94,12 @@ class NatsServer:
         await self._end()
         self._ours.release()
 
+    def kill(self) -> None:
+        """End it as a crash would, so that it is started again."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
     # -- one life ------------------------------------------------------------------------------
 
     async def _launch(self) -> None:

@@ -13,9 +13,9 @@ from server.cluster.objects import Snapshots
 from server.cluster.snapshot_service import SnapshotService
 from server.cluster.snapshots import Limits, SnapshotMaker
 from server.cluster.stream_store import REPLICAS_MAX, StreamStore
-from server.line import Offload
 from server.settings import Settings
 from server.supervisor import Service
+from tiles.loop import Offload
 from tiles.shared.stream import StreamError
 
 logger = logging.getLogger(__name__)

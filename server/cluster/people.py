@@ -31,11 +31,11 @@ from server.cluster.people_wire import (
 from server.cluster.regions import Heard, Listening, subject
 from server.cluster.telling import Telling
 from server.cluster.watching import Watching
-from server.line import Handle
 from server.person import Person
 from server.session import Session
 from server.supervisor import Service
 from tiles.geometry import Rectangle
+from tiles.loop import Handle
 
 _TELLING_S = 0.2
 """Shortest time between two rounds of telling who is where: five times a second."""

@@ -7,7 +7,7 @@ from nats.aio.msg import Msg
 
 from server.cluster.link import Link
 from server.cluster.streams import check, log_subject
-from server.line import Handle
+from tiles.loop import Handle
 from tiles.shared.stream import StreamError
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from server.cluster import streams
 from server.cluster.link import Link
 from server.cluster.objects import Snapshot, Snapshots
-from server.cluster.streams import RefusedError, StreamState
+from server.cluster.streams import CALL_S, RefusedError, StreamState
 from tiles.log.base import CanvasInfo, LogError
 from tiles.log.schema import create, decode_info, encode_info, sync_folder
 from tiles.log.snapshot_file import Facts, discard, look
@@ -21,7 +21,6 @@ from tiles.shared.stream import Bounds, MissingError, StreamError
 
 logger = logging.getLogger(__name__)
 
-CALL_S = 15.0
 _SEEDED = "begins_from_snapshot"
 
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from server.cluster import streams
 from server.cluster.keys import Keys, Lease
 from server.cluster.objects import Snapshots
-from server.cluster.snapshots import SnapshotMaker
+from server.cluster.snapshots import BehindError, SnapshotMaker
+from server.lasting import lasting
 from server.supervisor import Service
 from server.threads import run_in_daemon
 from tiles.log.base import LogError
@@ -20,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 LEASE_S = 6.0
 """A node that makes snapshots and says nothing for so long is succeeded by another."""
+PATIENCE_S = 10.0
+"""A node that is in charge and fails, or has a fold that is behind, stays so for so long."""
+STAND_BACK_S = 10.0
+"""For so long it then leaves it to the others, who look every two seconds."""
 _LOOK_S = 2.0
 _FAILURES = (StreamError, LogError, OSError)
 
@@ -50,6 +56,11 @@ class SnapshotService:
         self._prepared = False
         self._closed = False
         self._failed: set[str] = set()
+        self._failing_since: float | None = None
+        self._back_at = 0.0
+        """When the lease is to be asked for again."""
+        self._resigned = False
+        """Whether the log has it that others are to make them."""
         self._round: asyncio.Task[None] | None = None
         service.on_restart(self._later)
         self._later()
@@ -90,24 +101,63 @@ class SnapshotService:
             await self._keys.prepare(self._replicas)
             await run_in_daemon(lambda: self._snapshots.prepare(self._replicas))
             self._prepared = True
+        began = time.monotonic()
+        if began < self._back_at:
+            return
+        since, self._failing_since = self._failing_since, None
         if not await self._hold():
             return
-        holding = asyncio.get_running_loop().create_task(self._go_on_holding())
+        why = "it failed"
+        loop = asyncio.get_running_loop()
+        holding = lasting(loop, "holding the snapshots' lease", self._go_on_holding)
         try:
-            for canvas, fold in self._folds():
-                if self.in_charge:
-                    await self._look_after(canvas, fold)
+            why = await self._look_after_all()
         finally:
             holding.cancel()
             await asyncio.gather(holding, return_exceptions=True)
+            if not self._closed:
+                await self._judge(began if since is None else since, why)
 
-    async def _look_after(self, canvas: str, fold: Path) -> None:
+    async def _look_after_all(self) -> str:
+        """Look after all canvases of the cluster; what is in the way of that, if anything."""
+        why = ""
+        folds = dict(self._folds())
+        for canvas in await streams.canvases(self._keys.link):
+            if not self.in_charge:
+                break
+            trouble = "it isn't open here"
+            if canvas in folds:
+                trouble = await self._look_after(canvas, folds[canvas])
+            if trouble:
+                why = f"canvas {canvas}: {trouble}"
+        return why
+
+    async def _look_after(self, canvas: str, fold: Path) -> str:
         try:
             await run_in_daemon(lambda: self.maker.look_after(canvas, fold, lambda: self.in_charge))
+        except BehindError as error:
+            return str(error)  # which is soon over, as a rule
         except _FAILURES as error:
             self._say(canvas, error)
-        else:
-            self._say(canvas, None)
+            return str(error)
+        self._say(canvas, None)
+        return ""
+
+    async def _judge(self, since: float, why: str) -> None:
+        """Leave it to other nodes where something has been in the way for too long."""
+        now = time.monotonic()
+        if not why:
+            self._resigned = False
+            return
+        if now - since < PATIENCE_S:
+            self._failing_since = since
+            return
+        if not self._resigned:
+            self._resigned = True
+            logger.warning("other nodes are to make the snapshots, if they can: %s", why)
+        self._held_until = 0.0
+        self._back_at = now + STAND_BACK_S
+        await self._lease.release()
 
     async def _hold(self) -> bool:
         """Take the lease, or renew it; whether it is ours."""

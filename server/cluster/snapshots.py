@@ -15,9 +15,9 @@ from typing import NamedTuple
 from server.cluster import streams
 from server.cluster.link import Link
 from server.cluster.objects import Snapshot, Snapshots
-from server.cluster.seeding import CALL_S, facts_of
+from server.cluster.seeding import facts_of
 from server.cluster.streams import StreamState
-from tiles.log.snapshot_file import GoesOn, discard, kept_from, take
+from tiles.log.snapshot_file import GoesOn, discard, kept_from, reach, take
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ DRAFT = ".draft-"
 """How folders are called in which something is made beside the folds."""
 KEPT = 2
 """So many snapshots are kept, and the entries past the older: who is a little behind goes on."""
+
+
+class BehindError(Exception):
+    """This node's fold isn't one to make the snapshot of that is due."""
 
 
 class Limits(NamedTuple):
@@ -65,9 +69,10 @@ class SnapshotMaker:
         """Make a snapshot if one is due, then clear away what it makes superfluous.
 
         Returns whether it made one. ``goes_on`` says whether this node is still the one to do it.
-        Raises :class:`tiles.shared.stream.StreamError`, :class:`tiles.log.base.LogError`, OSError.
+        Raises :class:`BehindError`, :class:`tiles.shared.stream.StreamError`,
+        :class:`tiles.log.base.LogError`, OSError.
         """
-        state = self._link.wait(streams.state(self._link, canvas), CALL_S)
+        state = self._link.wait(streams.state(self._link, canvas), streams.CALL_S)
         known = self._newest.get(canvas)
         if (
             known is not None
@@ -78,8 +83,9 @@ class SnapshotMaker:
         newest = self._snapshots.newest(canvas, state.bounds.epoch)
         if newest is not None:
             self._newest[canvas] = newest
-        if not fold.exists() or not self.is_due(state, newest):
+        if not self.is_due(state, newest):
             return False
+        _check_reach(fold, state, newest)
         made = self._make(canvas, fold, state, newest, goes_on)
         if made and goes_on():
             self._clear_away(canvas, state.bounds.epoch, goes_on)
@@ -87,7 +93,7 @@ class SnapshotMaker:
 
     def is_due(self, state: StreamState, newest: Snapshot | None) -> bool:
         """Whether enough has happened in a stream since its newest snapshot."""
-        first, last, _ = state.bounds
+        first, last = state.bounds.first, state.bounds.last
         place = 0 if newest is None else newest.place
         entries = last - place
         if entries <= 0:
@@ -113,7 +119,7 @@ class SnapshotMaker:
             facts = take(fold, draft, since_ms=since_ms, goes_on=goes_on)
             place = facts.mark.place
             if facts.epoch != state.bounds.epoch or place <= (newest.place if newest else 0):
-                return False  # this node is behind, or hasn't noticed yet that the stream is new
+                return False  # another fold has come in its place
             if not goes_on():
                 return False
             about = facts_of(facts, self._now_ms())
@@ -137,18 +143,24 @@ class SnapshotMaker:
         """Delete snapshots that are not needed any more, and trim the stream behind the rest."""
 
         def may() -> bool:
-            state = self._link.wait(streams.state(self._link, canvas), CALL_S)
+            state = self._link.wait(streams.state(self._link, canvas), streams.CALL_S)
             return goes_on() and state.bounds.epoch == epoch
 
         kept = self._snapshots.keep(canvas, epoch, KEPT, may)
         if len(kept) == KEPT and goes_on():
-            self._trim(canvas, epoch, kept[0].place)
+            trimming = streams.trim(self._link, canvas, epoch, kept[0].place)
+            self._link.wait(trimming, streams.CALL_S)
 
-    def _trim(self, canvas: str, epoch: int, through: int) -> None:
-        """Drop the entries up to ``through`` from the stream, if it is still that of the epoch."""
-        question = {"filter": streams.log_subject(canvas, epoch), "seq": through + 1}
-        call = f"STREAM.PURGE.{streams.stream_name(canvas)}"
-        self._link.wait(streams.ask(self._link, call, question, timeout_s=CALL_S), CALL_S)
+
+def _check_reach(fold: Path, state: StreamState, newest: Snapshot | None) -> None:
+    """Raise :class:`BehindError` unless a fold is past the newest snapshot of its stream."""
+    if not fold.exists():
+        raise BehindError("it has no fold")
+    epoch, mark = reach(fold)
+    if epoch != state.bounds.epoch:
+        raise BehindError("its fold is of another stream")
+    if mark.place <= (newest.place if newest else 0):
+        raise BehindError(f"its fold is at place {mark.place} of {state.bounds.last}")
 
 
 def clear_drafts(folds: Path) -> None:

@@ -9,16 +9,18 @@ from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
+from server.cluster.connection import MESSAGE_MAX_BYTES
 from server.cluster.link import Link
 from tiles.shared.stream import Bounds, Delivered, MissingError, StreamError
 
 STREAM_PREFIX = "TILECAST_"
 API_TIMEOUT_S = 2.0
-ENTRY_MAX_BYTES = 1_000_000
-"""The most that one entry holds: what NATS takes as a message by default, less its headers."""
+CALL_S = 15.0
+"""How long a thread waits for any one of these calls; an answer is late before that."""
 READ_MAX_BYTES = 8 << 20
 """The most that one :func:`read` asks for."""
 EPOCH_KEY = "tilecast-epoch"
+_LIFE_KEY = "tilecast-life"
 INFO_KEY = "tilecast-info"
 NOT_FOUND = 404
 EXISTS = 10058
@@ -34,10 +36,29 @@ class ExistsError(RefusedError):
     """There is a stream of that name already."""
 
 
+class Life(NamedTuple):
+    """The ``number`` counts how often a stream was found to have lost entries.
+
+    From then on clients are told another ``epoch`` of the canvas; before, it is the stream's own.
+    """
+
+    number: int
+    epoch: int
+
+
+class Identity(NamedTuple):
+    """What tells a stream from another of the same name."""
+
+    created: int
+    epoch: int
+    canvas_epoch: int
+
+
 class StreamState(NamedTuple):
     """What the servers say of a stream: ``created`` in µs of Unix time, ``held_bytes`` on disk.
 
-    ``leader`` is empty where one server is all.
+    ``leader`` is empty where one server is all. ``entry_max_bytes`` is what an entry may take, None
+    where the stream doesn't say.
     """
 
     bounds: Bounds
@@ -47,6 +68,13 @@ class StreamState(NamedTuple):
     leader: str
     info: str
     """The canvas's settings as they were when it was made, as JSON."""
+    life: Life
+    entry_max_bytes: int | None
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from another."""
+        return Identity(self.created, self.bounds.epoch, self.bounds.canvas_epoch)
 
 
 def stream_name(canvas: str) -> str:
@@ -90,7 +118,6 @@ async def create(
     replicas: int,
     *,
     info: str = "",
-    entry_max_bytes: int = ENTRY_MAX_BYTES,
     max_bytes: int | None = None,
 ) -> None:
     """Make a canvas's stream. Raises :class:`ExistsError`, :class:`StreamError`.
@@ -111,7 +138,7 @@ async def create(
             "max_bytes": -1 if max_bytes is None else max_bytes,
             "max_age": 0,
             "max_consumers": -1,
-            "max_msg_size": entry_max_bytes,
+            "max_msg_size": MESSAGE_MAX_BYTES,
             "duplicate_window": 1_000_000_000,  # ns; entries carry no ids to be told apart by
             "deny_delete": True,  # places have no gaps; trimming is a purge up to a place
             "allow_direct": True,
@@ -138,18 +165,57 @@ async def state(link: Link, canvas: str, timeout_s: float = API_TIMEOUT_S) -> St
     """What the stream's leader says. Raises :class:`MissingError`, :class:`StreamError`."""
     answer = await ask(link, f"STREAM.INFO.{stream_name(canvas)}", timeout_s=timeout_s)
     config, held = answer["config"], answer["state"]
+    metadata = config.get("metadata") or {}
     try:
-        epoch = int((config.get("metadata") or {})[EPOCH_KEY])
-    except (KeyError, ValueError):
+        epoch = int(metadata[EPOCH_KEY])
+        life = Life(*map(int, metadata.get(_LIFE_KEY, f"0 {epoch}").split()))
+    except (KeyError, ValueError, TypeError):
         raise StreamError(f"the stream {stream_name(canvas)} isn't Tilecast's") from None
+    room: int = config.get("max_msg_size", -1)
     return StreamState(
-        Bounds(max(1, held["first_seq"]), held["last_seq"], epoch),
+        Bounds(max(1, held["first_seq"]), held["last_seq"], epoch, life.epoch),
         (_time(answer["created"]) - _1970) // timedelta(microseconds=1),
         held["bytes"],
         config["num_replicas"],
         (answer.get("cluster") or {}).get("leader") or "",
-        config["metadata"].get(INFO_KEY, ""),
+        metadata.get(INFO_KEY, ""),
+        life,
+        room if room >= 0 else None,
     )
+
+
+def check_room(canvas: str, state: StreamState) -> None:
+    """Raise :class:`StreamError` where a stream takes less than the largest entry."""
+    room = state.entry_max_bytes
+    if room is not None and room < MESSAGE_MAX_BYTES:
+        raise StreamError(
+            f"entries may not be stored: the max_msg_size of the stream {stream_name(canvas)} is "
+            f"{room} B, and has to be {MESSAGE_MAX_BYTES} at least"
+        )
+
+
+async def config_of(link: Link, canvas: str) -> dict[str, Any]:
+    """A canvas's stream as it was set up. Raises :class:`MissingError`, :class:`StreamError`."""
+    answer = await ask(link, f"STREAM.INFO.{stream_name(canvas)}")
+    config: dict[str, Any] = answer["config"]
+    return config
+
+
+async def set_up(link: Link, canvas: str, config: dict[str, Any]) -> None:
+    """Change how a canvas's stream is set up. Raises :class:`StreamError`."""
+    await ask(link, f"STREAM.UPDATE.{stream_name(canvas)}", config, timeout_s=5 * API_TIMEOUT_S)
+
+
+async def begin_life(link: Link, canvas: str, epoch: int, life: Life) -> None:
+    """Have clients told another epoch of a canvas, if its stream is still that of ``epoch``.
+
+    Raises :class:`MissingError`, :class:`StreamError`.
+    """
+    config = await config_of(link, canvas)
+    metadata = config.get("metadata") or {}
+    if metadata.get(EPOCH_KEY) == str(epoch):
+        told = {**metadata, _LIFE_KEY: f"{life.number} {life.epoch}"}
+        await set_up(link, canvas, {**config, "metadata": told})
 
 
 async def canvases(link: Link) -> list[str]:
@@ -172,12 +238,15 @@ async def delete(link: Link, canvas: str) -> None:
     await ask(link, f"STREAM.DELETE.{stream_name(canvas)}", timeout_s=5 * API_TIMEOUT_S)
 
 
-async def trim(link: Link, canvas: str, through: int) -> None:
-    """Drop the entries up to ``through``. Raises :class:`StreamError`."""
+async def trim(link: Link, canvas: str, epoch: int, through: int) -> None:
+    """Drop the entries up to ``through``, if the stream is still that of the epoch.
+
+    Raises :class:`StreamError`.
+    """
     await ask(
         link,
         f"STREAM.PURGE.{stream_name(canvas)}",
-        {"seq": through + 1},
+        {"filter": log_subject(canvas, epoch), "seq": through + 1},
         timeout_s=5 * API_TIMEOUT_S,
     )
 

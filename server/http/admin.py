@@ -92,8 +92,8 @@ async def list_canvases(context: ContextOf) -> list[CanvasSummary]:
 )
 async def create_canvas(request: Request, context: ContextOf, response: Response) -> CanvasSummary:
     """Make the canvas that the body describes (:class:`NewCanvas`), and open it."""
-    if not context.canvases.ready:
-        raise Unavailable("The canvases are being opened.")
+    if trouble := context.canvases.trouble():
+        raise Unavailable(trouble)
     new = await _read(request, NewCanvas, _CREATE_MAX_BYTES)
     info = await context.canvases.create(new.name, new.info(), new.image)
     response.headers["Location"] = f"/c/{new.name}"

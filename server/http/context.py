@@ -64,8 +64,8 @@ def live_hub(canvases: Canvases, name: str) -> Hub:
         return hub
     if canvases.stopping:
         raise Unavailable("The server is stopping.", retry_s=5)
-    if not canvases.ready:
-        raise Unavailable("The canvases are being opened.")
+    if canvases.awaited(name):
+        raise Unavailable("The canvas is being opened.")
     raise NotFound(f"There is no canvas {name!r}.")
 
 

@@ -11,16 +11,16 @@ router = APIRouter(tags=["facts"])
 
 
 @router.get("/c/{canvas}/stats", summary="A canvas in figures", responses=problems(404, 503))
-async def stats(hub: LiveHub, response: Response) -> CanvasStats:
+async def stats(context: ContextOf, hub: LiveHub, response: Response) -> CanvasStats:
     """How many watch, how far the drawing has come, what is in memory."""
     response.headers["Cache-Control"] = "no-store"
-    return CanvasStats.model_validate(hub.stats())
+    return CanvasStats.model_validate(context.canvases.stats(hub))
 
 
 @router.get("/api/canvases", summary="All canvases", responses=problems(503))
 async def canvases(context: ContextOf, response: Response) -> CanvasList:
     """Every canvas, and which one is shown at ``/``."""
-    if not context.canvases.ready:
+    if not context.canvases.opened:
         raise Unavailable("The canvases are being opened.")
     response.headers["Cache-Control"] = "no-store"
     return CanvasList(
@@ -43,7 +43,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: Request) -> Ready:
     """Every canvas is open."""
     context = getattr(request.app.state, "context", None)
-    if context is None or not context.canvases.ready:
-        stopping = context is not None and context.canvases.stopping
-        raise Unavailable(f"The server is {'stopping' if stopping else 'starting'}.")
+    trouble = "The server is starting." if context is None else context.canvases.trouble()
+    if trouble:
+        raise Unavailable(trouble)
     return Ready()

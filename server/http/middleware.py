@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.http.access import HEADER, Access, Request
 from server.http.origin import seen_scheme
+from server.http.refusal import nothing_there
 from server.settings import Settings
 
 _OPEN = re.compile(
@@ -20,7 +22,7 @@ _SAFE_UNLESS_SAID = {
 }
 _OPEN_TO_ALL = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, X-Tile-Seq",
+    "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-ID, X-Tile-Seq",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 _HANDSHAKES = {
@@ -67,7 +69,7 @@ class CommonAnswers:
         path = scope["path"].removeprefix(self._root_path)
         request = self._access.begin(scope, path)
         if scope["type"] == "websocket":
-            await self._serve_websocket(request, scope, receive, send)
+            await self._serve_websocket(request, path, scope, receive, send)
         else:
             scope["scheme"] = seen_scheme(scope, self._trusted)  # redirects name it
             await self._serve_http(request, path, scope, receive, send)
@@ -76,6 +78,7 @@ class CommonAnswers:
         self, request: Request, path: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         is_open = _OPEN.fullmatch(path) is not None
+        app = self._app_at(path)
         is_head = scope["method"] == "HEAD"
 
         async def send_on(message: Message) -> None:
@@ -85,6 +88,8 @@ class CommonAnswers:
                 if request.says_id:
                     headers[HEADER] = request.id
                 _add_headers(headers, is_open)
+                if is_open and message["status"] == HTTPStatus.METHOD_NOT_ALLOWED:
+                    headers["Allow"] += ", OPTIONS"
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             else:
@@ -96,12 +101,12 @@ class CommonAnswers:
                 await _answer_preflight(send_on)
             else:
                 scope = {**scope, "method": "GET"} if is_head else scope
-                await self._app(scope, receive, send_on)
+                await app(scope, receive, send_on)
         finally:
             request.over()
 
     async def _serve_websocket(
-        self, request: Request, scope: Scope, receive: Receive, send: Send
+        self, request: Request, path: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         async def send_on(message: Message) -> None:
             status = _HANDSHAKES.get(message["type"])
@@ -110,9 +115,13 @@ class CommonAnswers:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_on)
+            await self._app_at(path)(scope, receive, send_on)
         finally:
             request.ended(scope)
+
+    def _app_at(self, path: str) -> ASGIApp:
+        """The routes, but where their patterns would overlook that the path goes on."""
+        return nothing_there if path.endswith("\n") else self._app
 
     def _rooted(self, scope: Scope) -> Scope:
         """The scope with its root path, and a path that begins with that, as ASGI has it."""

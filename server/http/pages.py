@@ -6,7 +6,8 @@ from typing import cast
 
 from fastapi import APIRouter, Request, Response
 
-from server.http.conditional import matches, quote
+from server.http import handshake
+from server.http.conditional import is_named, quote
 from server.http.context import Context, ContextOf, LiveHub
 from server.http.origin import base_url
 from server.http.preview import with_preview
@@ -59,7 +60,7 @@ def _send(request: Request, file: ViewerFile, policy: str = "default-src 'none'"
         "Content-Security-Policy": policy,
         "Vary": "Accept-Encoding",
     }
-    if matches(request.headers.get("if-none-match"), tag):
+    if is_named(request.headers.raw, tag):
         return Response(status_code=304, headers=headers)
     body = file.content
     if zipped and file.gzipped is not None:
@@ -100,13 +101,9 @@ async def canvas_page(request: Request, context: ContextOf, hub: LiveHub) -> Res
 
 
 @router.get("/c/{canvas}/ws")
-async def upgrade_required(_: LiveHub) -> Response:
-    """What speaks HTTP here gets told what to speak."""
-    raise Problem(
-        HTTPStatus.UPGRADE_REQUIRED,
-        "This is a WebSocket endpoint; it speaks tilecast.v1.",
-        {"Upgrade": "websocket", "Connection": "Upgrade"},
-    )
+async def no_handshake(request: Request, _: LiveHub) -> Response:
+    """What speaks HTTP here gets told what to speak, or what is wrong with its handshake."""
+    raise handshake.problem(request.headers.raw)
 
 
 @router.get("/assets/{path:path}")

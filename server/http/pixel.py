@@ -1,12 +1,13 @@
 """``/c/{canvas}/pixel/{x}/{y}``: a pixel's colour, who painted it last, and when."""
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from server.http.context import ContextOf, LiveHub
 from server.http.description import problems
@@ -24,8 +25,21 @@ _SEARCH_MAX_S = 0.25
 _DURABLE_MAX_S = 1.0
 _DURABLE_POLL_S = 0.01
 _CACHE = "public, max-age=2"
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
-Coordinate = Annotated[int, Path(ge=0, lt=CANVAS_MAX, description="A canvas pixel.")]
+
+def _digits(text: str) -> str:
+    """A path's number is one way of writing it, and no more: ``1.0`` and ``1%0a`` are none."""
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError("no number")
+    return text
+
+
+Coordinate = Annotated[
+    int,
+    BeforeValidator(_digits),
+    Path(ge=0, lt=CANVAS_MAX, description="A canvas pixel."),
+]
 
 
 class Painter(BaseModel):

@@ -2,12 +2,16 @@
 
 Without them a connection that never finishes asking, for a page or for an upgrade, is kept for ever
 and its headers are collected without end; and so are the requests of one that reads no answers.
+
+A request has to name one Host (RFC 9112, section 3.2), and only a whole handshake is an upgrade.
 """
 
 import asyncio
 from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from server.http.handshake import is_handshake
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -25,8 +29,12 @@ HEAD_TOO_LARGE = (
 """The answer to a request whose head is too large."""
 
 
-class TooManyRequestsError(Exception):
+class NoHostError(Exception):
     """Raised into the parser, which reads no further; uvicorn answers 400 and closes."""
+
+
+class TooManyRequestsError(Exception):
+    """Likewise."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -45,6 +53,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """What came of a body since its time began to run."""
     _body_timer: asyncio.TimerHandle | None = None
     _answering: RequestResponseCycle | None = None
+    _upgrades = False
+    """This request's head is a WebSocket handshake."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request is due."""
@@ -72,7 +82,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._awaits_head = False
         self._head_bytes = 0
         self._cancel_head_timer()
+        self._look_at_host()
+        asks = self.parser.should_upgrade() and super()._should_upgrade()
+        self._upgrades = asks and self._is_handshake()
         super().on_headers_complete()
+        if asks and not self._upgrades:
+            # What comes along with it may be of the other protocol, and the parser leaves it out.
+            self.cycle.keep_alive = False
         if len(self.pipeline) > WAITING_MAX:
             self._abandon()
             raise TooManyRequestsError
@@ -89,6 +105,23 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._cancel_body_timer()
         self._abandon()
         super().connection_lost(exc)
+
+    def _look_at_host(self) -> None:
+        """Raises :class:`NoHostError`."""
+        hosts = len([name for name, _ in self.headers if name == b"host"])
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise NoHostError
+
+    def _is_handshake(self) -> bool:
+        method, version = str(self.parser.get_method(), "ascii"), self.parser.get_http_version()
+        return is_handshake(method, version, self.headers)
+
+    def _should_upgrade(self) -> bool:
+        """uvicorn asks at each step of a request that wants to be another protocol's."""
+        return self._upgrades
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The answer says it; in the log it would be a line for whoever wants to fill that."""
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         self._answering = cycle

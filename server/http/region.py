@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from server.http.conditional import matches, quote
+from server.http.conditional import is_named, quote
 from server.http.context import ContextOf, LiveHub
 from server.http.description import problems
 from server.http.large_answer import LargeAnswer
@@ -55,7 +55,7 @@ async def region(
     before, seq = await images.version(hub, wanted), hub.seq
     tag = f"{hub.epoch:x}-{before:x}"
     headers = {"ETag": quote(tag), SEQ_HEADER: str(seq), "Cache-Control": CACHE_LIVE}
-    if matches(request.headers.get("if-none-match"), tag):
+    if is_named(request.headers.raw, tag):
         return Response(status_code=304, headers=headers)
     pieces = await images.png(hub, wanted)
     if await images.version(hub, wanted) != before:

@@ -7,7 +7,7 @@ from starlette.datastructures import QueryParams
 from starlette.types import Scope
 
 from server.http.answer import Answer
-from server.http.conditional import matches
+from server.http.conditional import is_named
 from server.http.context import Context, live_hub
 from server.http.middleware import OPEN_HEADERS
 from server.http.tile_images import TileEntry
@@ -72,11 +72,8 @@ def _answer(entry: TileEntry, scope: Scope) -> Answer | None:
         (_SEQ, b"%d" % entry.seq),
         (b"cache-control", _cache_control(entry, scope["query_string"])),
     ]
-    for name, value in scope["headers"]:
-        if name == b"if-none-match":
-            if value == entry.etag or matches(value.decode("latin-1"), entry.tag):
-                return Answer(304, headers, b"")
-            break
+    if is_named(scope["headers"], entry.tag):
+        return Answer(304, headers, b"")
     data = entry.data
     if data is None:
         return None

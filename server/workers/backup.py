@@ -54,14 +54,18 @@ def sources(folder: DataFolder, names: Sequence[str] | None) -> list[Source]:
     Raises :class:`server.datafolder.DataFolderError`, :class:`server.control.ControlError`.
     """
     workers = WorkerFolder(folder.path)
-    if not workers.holds_canvases:
+    if not workers.holds_canvases and (folder.names() or not workers.folds()):
         return [Source(name, [folder.file(name)]) for name in folder.chosen(names)]
     try:
         folder.hold()
     except InUseError:
         return list(_of_workers(workers, folder, names))
     folder.release()
-    raise workers.held_in_nats("start that, and back up beside it")
+    if workers.holds_canvases:
+        raise workers.held_in_nats("start that, and back up beside it")
+    raise DataFolderError(
+        f"the canvases of {folder.path} are a cluster's: start its workers, and back up beside them"
+    )
 
 
 def _of_workers(

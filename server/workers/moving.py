@@ -13,9 +13,11 @@ from server.cluster.link import Link, LinkOptions
 from server.cluster.move_in import movable, move_in
 from server.cluster.move_out import Arrived, move_out
 from server.cluster.nats_server import NatsServer
-from server.datafolder import DataFolder
+from server.datafolder import DataFolder, DataFolderError
+from server.settings import Settings
 from server.tether import tied
 from server.threads import run_in_daemon
+from server.unserved import ElsewhereError, elsewhere, forgotten, unserved
 from server.workers.folder import WorkerFolder
 from tiles.log.base import LogError
 from tiles.log.findings import Say
@@ -30,6 +32,44 @@ _REPLICAS = 1
 def local_nats(folder: WorkerFolder) -> NatsServer:
     """The NATS server of a data folder, which ends with this process; not started yet."""
     return NatsServer(folder.nats, launcher=tied(signal.SIGTERM))
+
+
+def check_histories(folder: DataFolder, settings: Settings) -> None:
+    """Hold the start against what the folder has: no canvas is to begin a second history.
+
+    Raises :class:`server.datafolder.DataFolderError`.
+    """
+    workers = WorkerFolder(folder.path)
+    if settings.cluster:
+        if workers.holds_canvases:
+            raise workers.held_in_nats(
+                f"take that without --cluster, or `tilecast migrate --from-workers --data "
+                f"{folder.path}` and then `tilecast migrate --to nats://…`, which moves them there"
+            )
+        if names := folder.names():
+            raise DataFolderError(
+                f"{folder.path} has canvases that aren't the cluster's ({', '.join(names)}): "
+                f"`tilecast migrate --to nats://… --data {folder.path}` moves them there"
+            )
+    elif not workers.holds_canvases:
+        served = movable(folder)
+        name = settings.canvas
+        if name not in served and (
+            text := _held(workers, name) or elsewhere(folder, name, in_cluster=False)
+        ):
+            raise ElsewhereError(text)
+        for text in unserved(folder, served, in_cluster=False):
+            logger.warning("%s", text)
+
+
+def _held(workers: WorkerFolder, name: str) -> str:
+    """What is to be said of a canvas that workers drew on and no store has; empty if none is."""
+    seqs: dict[Path, int] = {}
+    for file in workers.folds_of(name):
+        with suppress(LogError):
+            seqs[file] = look(file).seq
+    fold = max(seqs, key=lambda file: seqs[file], default=None)
+    return forgotten(fold, name, seqs[fold]) if fold is not None and seqs[fold] else ""
 
 
 async def move_files(folder: DataFolder, url: str) -> None:

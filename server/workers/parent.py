@@ -31,10 +31,10 @@ from server.settings_loading import SettingsError
 from server.threads import run_in_daemon
 from server.workers.child import Task
 from server.workers.folder import WorkerFolder
-from server.workers.moving import local_nats, move_files
+from server.workers.moving import check_histories, local_nats, move_files
 from server.workers.process import WorkerError, WorkerProcess
 from server.workers.siblings import FiguresSocket
-from server.workers.watchdog import watch
+from server.workers.watchdog import watch, watch_nats
 from tiles.log.base import LogError
 from tiles.shared.stream import StreamError
 
@@ -111,6 +111,7 @@ class _Workers:
         self._nats: NatsServer | None = None
         self._workers: list[WorkerProcess] = []
         self._runs: list[asyncio.Task[None]] = []
+        self._watches: list[asyncio.Task[None]] = []
         self._figures = FiguresSocket(self._folder.workers, lambda: list(self._families()))
         self._stop = asyncio.Event()
 
@@ -121,8 +122,7 @@ class _Workers:
             loop.add_signal_handler(number, self._asked, number)
         data = self._settings.data
         with DataFolder(data) as folder:
-            if self._settings.cluster and self._folder.holds_canvases:
-                raise self._folder.held_in_nats("take that without --cluster")
+            check_histories(folder, self._settings)
             try:
                 await self._unless_stopped(self._folder.wait_until_left())
                 with reserve(self._settings.host, self._settings.port) as port:
@@ -140,6 +140,7 @@ class _Workers:
         if not servers:
             self._nats = local_nats(self._folder)
             await self._unless_stopped(self._nats.start())
+            self._watches.append(asyncio.create_task(watch_nats(self._nats)))
             servers = (self._nats.url,)
             await self._unless_stopped(move_files(folder, self._nats.url))
         control = Control(pid=os.getpid(), url=url_of(port), token=self._token)
@@ -159,15 +160,11 @@ class _Workers:
         print(f"Tilecast is ready: {control.url}{self._settings.root_path}/", flush=True)
         tell("READY=1")
         await self._forget_others()
-        watches = [
+        self._watches += [
             asyncio.create_task(watch(worker, self._folder.of(worker.number)))
             for worker in self._workers
         ]
-        try:
-            await self._unless_stopped(self._any_run_ends())
-        finally:
-            for watching in watches:
-                watching.cancel()
+        await self._unless_stopped(self._any_run_ends())
 
     async def _forget_others(self) -> None:
         """Now that all workers have all canvases, let go what others kept before."""
@@ -224,6 +221,8 @@ class _Workers:
 
     async def _end(self) -> None:
         """End the workers, and then what they need."""
+        for watching in self._watches:
+            watching.cancel()
         for worker in self._workers:
             worker.stop()
         if self._runs:

@@ -217,6 +217,14 @@ def test_wrong_pixels_are_marked_until_they_are_right(
     panel(page).get_by_text("100 of 100 right").wait_for()
 
 
+def wait_until_stored(page: ViewerPage, names: list[str]) -> None:
+    """Until these are the templates that the browser keeps, and would keep if the page went."""
+    end = time.monotonic() + WITHIN_S
+    while page.frame.evaluate(STORED_NAMES) != names:
+        assert time.monotonic() < end, f"not stored: {names}"
+        page.page.wait_for_timeout(POLL_MS)
+
+
 def test_templates_stay_in_this_browser(visit: Visit, make_canvas: CanvasMaker) -> None:
     """UI-18: they are there again, and nothing of them went anywhere."""
     canvas = make_canvas(SIDE, SIDE)
@@ -231,10 +239,7 @@ def test_templates_stay_in_this_browser(visit: Visit, make_canvas: CanvasMaker) 
     opened = put(page, opaque(image), 10, 20)
     opened.get_by_label("Name").fill("The cat")
     opened.get_by_label("Name").press("Tab")
-    end = time.monotonic() + WITHIN_S
-    while page.frame.evaluate(STORED_NAMES) != ["The cat"]:
-        assert time.monotonic() < end, "it was not stored"
-        page.page.wait_for_timeout(POLL_MS)
+    wait_until_stored(page, ["The cat"])
     page.page.reload()
     page.wait_until_loaded()
     close_to_top = page.frame.get_by_role("button", name="The cat", exact=True)
@@ -246,8 +251,10 @@ def test_templates_stay_in_this_browser(visit: Visit, make_canvas: CanvasMaker) 
     panel(page).get_by_role("button", name="Delete").click()
     page.frame.get_by_text("“The cat” deleted").wait_for()
     assert close_to_top.count() == 0
+    wait_until_stored(page, [])
     page.frame.get_by_role("log").get_by_role("button", name="Undo").click()
     close_to_top.wait_for()
+    wait_until_stored(page, ["The cat"])
     page.page.reload()
     page.wait_until_loaded()
     panel(page)
@@ -297,6 +304,7 @@ def test_a_link_brings_a_template_if_that_is_wanted(
     assert panel(friend).get_by_role("listitem").count() == 1
     friend.evaluate(f"void (location.hash = '#64,64,4;t={escaped}@30,90')")
     question.get_by_role("button", name="Show it").click()
+    panel(friend).get_by_role("listitem").nth(1).wait_for()  # or the first one's settings are shown
     panel(friend).get_by_role("slider", name="Opacity").fill("1")
     friend.goto(64, 64, 5)
     close(friend)

@@ -18,8 +18,13 @@ M = TypeVar("M")
 
 WITHIN_S: Final = 15.0
 POLL_MS: Final = 15
-OUTAGES: Final = ("WebSocket connection to ", "Failed to load resource: net::ERR_")
-"""How Chromium's own console messages on a lost or refused connection begin."""
+OUTAGES: Final = (
+    "WebSocket connection to ",
+    "Failed to load resource: net::ERR_",
+    "Failed to load resource: the server responded with a status of 503",
+)
+"""How Chromium's own console messages on a lost or refused connection begin, and on a server that
+stops or starts."""
 
 _NEXT_FRAME = (
     "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"

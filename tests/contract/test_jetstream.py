@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from server.cluster import streams
+from server.cluster.connection import MESSAGE_MAX_BYTES
 from server.cluster.consumer import CAPACITY
 from server.cluster.jetstream import JetStreamStream
 from server.cluster.link import Link, LinkOptions
-from server.cluster.streams import ENTRY_MAX_BYTES
+from server.cluster.streams import Life
 from tests.nats_rig import NatsTrio, create_stream, leader_of
 from tests.stream_rigs import (
     CANVAS,
@@ -24,7 +25,7 @@ from tests.stream_rigs import (
     Recorder,
     wait_until,
 )
-from tiles.shared.stream import Delivered, MissingError, StreamError
+from tiles.shared.stream import Bounds, Delivered, MissingError, StreamError
 
 UNDER_WAY = 20
 NOTICED_WITHIN_S = 5.0
@@ -191,6 +192,35 @@ async def test_consumer_stands_still(rig: NatsRig) -> None:
     assert node.stream.mended > 0
 
 
+async def test_following_fails_of_an_error(
+    rig: NatsRig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CLU-27: an error of any kind is told as a stream that isn't reached, and it goes on."""
+    writer, reader = await node_of(rig), await node_of(rig)
+    await writer.follow()
+    heard = await reader.follow()
+    writer.stream.publish(1, b"before")
+    await wait_until(lambda: heard.data == [b"before"])
+    asked: list[str] = []
+
+    async def fail(_link: Link, canvas: str, timeout_s: float = 0.0) -> None:
+        asked.append(canvas)
+        raise KeyError("state")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streams, "state", fail)
+        await wait_until(lambda: not heard.is_linked())
+        tried = len(asked)
+        await wait_until(lambda: len(asked) >= tried + 3)
+        writer.stream.publish(2, b"meanwhile")
+    await wait_until(heard.is_linked)
+    await wait_until(lambda: heard.data == [b"before", b"meanwhile"])
+    assert heard.losses == []
+    assert any("state" in str(error) for error in heard.links)
+    assert "canvas main: following failed" in caplog.text
+    assert "canvas main: watching the stream failed" in caplog.text
+
+
 async def test_little_waits_while_it_is_held(rig: NatsRig) -> None:
     """What a held node buffers is bounded, by number and by bytes."""
     writer, reader = await node_of(rig), await node_of(rig)
@@ -209,14 +239,14 @@ async def test_large_entries(rig: NatsRig) -> None:
     """An entry has a greatest size; one beyond is answered with an error, and the next is taken."""
     node = await node_of(rig)
     heard = await node.follow()
-    node.stream.publish(1, bytes(ENTRY_MAX_BYTES))
-    node.stream.publish(2, bytes(ENTRY_MAX_BYTES + 1))
-    node.stream.publish(3, bytes(4 * ENTRY_MAX_BYTES))
+    node.stream.publish(1, bytes(MESSAGE_MAX_BYTES))
+    node.stream.publish(2, bytes(MESSAGE_MAX_BYTES + 1))
+    node.stream.publish(3, bytes(4 * MESSAGE_MAX_BYTES))
     for number in range(4, 14):
-        node.stream.publish(number, bytes(ENTRY_MAX_BYTES))
+        node.stream.publish(number, bytes(MESSAGE_MAX_BYTES))
     await wait_until(lambda: len(heard.answers) == 13 and len(heard.entries) == 11)
     assert heard.refused == [3, 2]
-    assert [len(entry.data) for entry in heard.entries] == 11 * [ENTRY_MAX_BYTES]
+    assert [len(entry.data) for entry in heard.entries] == 11 * [MESSAGE_MAX_BYTES]
     read = list(await node.read(0))
     assert read == heard.entries[: len(read)]
 
@@ -246,11 +276,32 @@ async def test_making_streams(rig: NatsRig) -> None:
     with pytest.raises(StreamError):
         await streams.create(rig.admin, CANVAS, EPOCH + 1, 1)
     assert (await streams.state(rig.admin, CANVAS)).bounds.epoch == EPOCH
-    assert (await streams.state(rig.admin, "another-one")).bounds == (1, 0, EPOCH + 5)
+    assert (await streams.state(rig.admin, "another-one")).bounds == Bounds(
+        1, 0, EPOCH + 5, EPOCH + 5
+    )
     await streams.delete(rig.admin, "another-one")
     assert await streams.canvases(rig.admin) == [CANVAS]
     with pytest.raises(MissingError):
         await streams.delete(rig.admin, "another-one")
+
+
+async def test_another_life_of_a_stream(rig: NatsRig) -> None:
+    """CLU-75: the canvas has another epoch, the stream its own; who followed it before is told."""
+    node = await node_of(rig)
+    heard = await node.follow()
+    node.stream.publish(1, b"an entry")
+    await wait_until(lambda: heard.taken == [1])
+    await streams.begin_life(rig.admin, CANVAS, EPOCH + 1, Life(1, 99))
+    assert (await streams.state(rig.admin, CANVAS)).life == Life(0, EPOCH)
+    await streams.begin_life(rig.admin, CANVAS, EPOCH, Life(1, 99))
+    seen = await streams.state(rig.admin, CANVAS)
+    assert (seen.bounds, seen.life) == (Bounds(1, 1, EPOCH, 99), Life(1, 99))
+    await wait_until(lambda: len(heard.losses) == 1)
+    late = await node_of(rig)
+    assert await late.bounds() == Bounds(1, 1, EPOCH, 99)
+    again = await late.follow()
+    late.stream.publish(1, b"another")
+    await wait_until(lambda: again.data == [b"an entry", b"another"])
 
 
 @pytest.mark.crash

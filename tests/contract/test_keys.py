@@ -10,7 +10,7 @@ import pytest
 from server.cluster.keys import Entry, Keys, Lease
 from server.cluster.link import Link, LinkOptions
 from tests.nats_rig import NatsProcess, one_server
-from tests.stream_rigs import WAIT_S, wait_until
+from tests.stream_rigs import WAIT_S
 from tiles.shared.stream import StreamError
 
 TTL_S = 0.5
@@ -73,32 +73,6 @@ async def test_create_update_delete(rig: Rig) -> None:
         assert not await keys[2].delete("k", revision)
         assert await keys[2].delete("k", entry.revision if turn else None)
         assert await keys[0].get("k") is None
-
-
-async def test_watching(rig: Rig) -> None:
-    """Who watches a key hears its value, each change, its end, and what changed during a break."""
-    one, two = await rig.keys(), await rig.keys()
-    heard: list[bytes | None] = []
-    watch = one.watch("k", lambda entry: heard.append(None if entry is None else entry.value))
-    await wait_until(lambda: heard == [None])
-    for value in (b"1", b"2", b"2"):
-        before = len(heard)
-        await two.put("k", value)
-        await wait_until(lambda count=before: len(heard) == count + 1)  # type: ignore[misc]
-    await two.put("other", b"")
-    await two.delete("k")
-    await wait_until(lambda: len(heard) == 5)
-    rig.server.kill()
-    await wait_until(lambda: not two.link.up)
-    with pytest.raises(StreamError):
-        await two.put("k", b"lost")
-    rig.server.start()
-    await two.link.wait_up(WAIT_S)
-    await two.put("k", b"3")
-    await wait_until(lambda: len(heard) == 6)
-    watch.cancel()
-    await two.put("k", b"4")
-    assert heard == [None, b"1", b"2", b"2", None, b"3"]
 
 
 async def test_lease_is_held_by_one(rig: Rig) -> None:

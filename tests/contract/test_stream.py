@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.stream_rigs import EPOCH, MemoryRig, NatsRig, StreamNode, StreamRig
-from tiles.shared.stream import MissingError, StreamError
+from tiles.shared.stream import Bounds, MissingError, StreamError
 
 UNDER_WAY = 50
 
@@ -37,7 +37,7 @@ async def publish(rig: StreamRig, node: StreamNode, entries: list[bytes], start:
 async def test_new_stream_is_empty(rig: StreamRig) -> None:
     """A new stream has its epoch, and no entries."""
     node = await rig.node()
-    assert await node.bounds() == (1, 0, EPOCH)
+    assert await node.bounds() == Bounds(1, 0, EPOCH, EPOCH)
     assert list(await node.read(0)) == []
 
 
@@ -53,7 +53,7 @@ async def test_entries_come_in_order_with_places_from_one(rig: StreamRig) -> Non
     assert sorted(heard.taken) == heard.places
     times = [entry.time_ms for entry in heard.entries]
     assert times == sorted(times)
-    assert await node.bounds() == (1, len(entries), EPOCH)
+    assert await node.bounds() == Bounds(1, len(entries), EPOCH, EPOCH)
     assert heard.behind[-1] == 0
     assert heard.is_linked()
 
@@ -209,13 +209,13 @@ async def test_trimming_what_was_delivered(rig: StreamRig) -> None:
     await publish(rig, node, words(10))
     await rig.until(lambda: len(heard.entries) == 10)
     await rig.trim(10)
-    assert await node.bounds() == (11, 10, EPOCH)
+    assert await node.bounds() == Bounds(11, 10, EPOCH, EPOCH)
     await node.cut()
     await node.mend()
     await publish(rig, node, words(3, 11), 11)
     await rig.until(lambda: len(heard.entries) == 13)
     await rig.trim(11)
-    assert await node.bounds() == (12, 13, EPOCH)
+    assert await node.bounds() == Bounds(12, 13, EPOCH, EPOCH)
     assert list(await node.read(11)) == heard.entries[11:]
     with pytest.raises(MissingError):
         await node.read(10)
@@ -252,7 +252,7 @@ async def test_replaced(rig: StreamRig, away: bool) -> None:
         await node.mend()
     await rig.until(lambda: len(heard.losses) == 1)
     assert heard.data == words(3)
-    assert await late.bounds() == (1, 0, EPOCH + 1)
+    assert await late.bounds() == Bounds(1, 0, EPOCH + 1, EPOCH + 1)
     with pytest.raises(StreamError):
         await node.bounds()
 

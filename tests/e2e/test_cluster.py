@@ -13,8 +13,9 @@ import pytest
 from protocol.errors import CloseCode, RejectCode
 from protocol.messages import Drawing, Notice, Pixel, Rect, Reject, Stroke, Tile
 from tests.cluster_rig import Cluster, cluster
+from tests.e2e.test_backup import run
 from tests.peer import Peer
-from tests.process import COMMAND
+from tests.process import COMMAND, NotReady
 
 SIDE = 256
 FLAGS = ("--width", str(SIDE), "--height", str(SIDE), "--budget-pixels", "0")
@@ -174,15 +175,136 @@ async def test_a_node_that_stops_loses_nothing(own: Cluster) -> None:
         assert again.welcome.handled == own.nodes[1].stats()["seq"]
 
 
+@pytest.mark.crash
+async def test_a_stream_that_lost_entries_has_a_new_epoch(own: Cluster) -> None:
+    """CLU-75: NATS comes back as it was before: no client goes on with what is drawn nowhere."""
+    own.troubled = True
+    async with Peer(own.ws(0)) as peer:
+        await peer.draw(Pixel(1, 1, 1, 2, 3))
+        await peer.durable(1)
+    own.nats.stop()
+    own.nats.save_store()
+    own.nats.start()
+    await comes_back(own)
+    async with Peer(own.ws(0), session=peer.welcome.session) as peer:
+        assert peer.welcome.epoch == own.nodes[1].stats()["epoch"]
+        await peer.draw(Pixel(2, 2, 1, 2, 3))
+        await peer.durable(2)
+        own.nats.kill()
+        own.nats.restore_store()
+        own.nats.start()
+        await peer.closed()
+    before = peer.welcome.epoch
+    async with asyncio.timeout(2 * WITHIN_S):
+        while epochs(own) & {before, 0} or len(epochs(own)) > 1:  # noqa: ASYNC110  nothing tells
+            await asyncio.sleep(0.1)
+    (epoch,) = epochs(own)
+    await comes_back(own)
+    async with Peer(own.ws(1), session=peer.welcome.session) as peer:
+        assert (peer.welcome.epoch, peer.welcome.handled) == (epoch, 1)
+        await peer.draw(Pixel(3, 3, 1, 2, 3))
+        await peer.durable(2)
+    await assert_equal(own)
+    shown = own.nodes[0].region(0, 0, 4, 4)
+    painted = [tuple(shown[at, at, :3]) == (1, 2, 3) for at in range(5)]
+    assert painted == [False, True, False, True, False]
+    # It is no other for having been closed: neither node finds anything lost again.
+    for node in own.nodes:
+        assert node.stop()[0] == 0
+        node.start()
+    assert epochs(own) == {epoch}
+
+
+@pytest.mark.crash
+async def test_an_empty_nats_begins_no_blank_canvas(tmp_path: Path) -> None:
+    """CLU-76: a node that holds the canvas says what to do, and by that the canvas is back."""
+    with cluster(tmp_path, 1, *FLAGS) as own:
+        own.troubled = True
+        (node,) = own.nodes
+        async with Peer(own.ws(0)) as peer:
+            await peer.draw(*(Pixel(x, 1, 1, 2, 3) for x in range(9)))
+            await peer.durable(9)
+        painted = node.region(0, 0, 9, 9)
+        own.nats.kill()
+        own.nats.forget_store()
+        own.nats.start()
+        data = node.folder / "data"
+        advice = f"move it to {data}/main.sqlite3"
+        async with asyncio.timeout(2 * WITHIN_S):
+            while advice not in node.log or found(own, 0, "main"):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        with pytest.raises(HTTPError, match="503"):
+            node.stats()
+        assert node.stop()[0] == 0
+        with pytest.raises(NotReady, match="it ended with 1"):
+            node.start()
+        (data / "folds" / "main.sqlite3").rename(data / "main.sqlite3")
+        code, _, err = await run(
+            "migrate", "--to", own.nats.url, "--data", data, "--canvas", "main"
+        )
+        assert (code, err) == (0, "")
+        node.start()
+        assert np.array_equal(node.region(0, 0, 9, 9), painted)
+        async with Peer(own.ws(0), session=peer.welcome.session) as again:
+            assert again.welcome.handled == 9
+            assert again.welcome.epoch != peer.welcome.epoch
+            await again.draw(Pixel(20, 20, 1, 2, 3))
+            await again.durable(10)
+
+
+async def test_a_canvas_that_can_not_be_opened_is_in_nobodys_way(own: Cluster) -> None:
+    """CLU-77: others are served, it is said why, and it comes when it can."""
+    own.troubled = True
+    node = own.nodes[1]
+    tilecast(own, 0, "create", "aaa", "--width", "100", "--height", "90")
+    node.stop()
+    folds = node.folder / "data" / "folds"
+    sick = folds / "aaa.sqlite3"
+    sick.unlink()
+    sick.mkdir()
+    node.start()
+    async with Peer(own.ws(1)) as peer:
+        await peer.draw(Pixel(1, 1, 1, 2, 3))
+        await peer.durable(1)
+    assert not found(own, 1, "aaa")
+    assert "the canvas aaa can't be opened" in node.log
+    sick.rmdir()
+    async with asyncio.timeout(WITHIN_S):
+        while not found(own, 1, "aaa"):  # noqa: ASYNC110  nothing tells
+            await asyncio.sleep(0.05)
+
+
+async def comes_back(own: Cluster) -> None:
+    """Wait until both nodes let somebody in, which takes the stream's answer."""
+    async with asyncio.timeout(WITHIN_S):
+        for node in range(2):
+            while not await admitted(own, node):  # noqa: ASYNC110  nothing tells
+                await asyncio.sleep(0.1)
+
+
+def epochs(own: Cluster) -> set[int]:
+    """What the nodes call the canvas's epoch; 0 is one's that doesn't serve it now."""
+    told = set()
+    for node in own.nodes:
+        try:
+            told.add(node.stats()["epoch"])
+        except HTTPError:
+            told.add(0)
+    return told
+
+
 async def test_canvases_are_made_and_changed_for_all_nodes(pair: Cluster) -> None:
-    """CLU-65: by a command beside any of them."""
+    """CLU-65, SES-12: by a command beside any of them, and who is there is told."""
     tilecast(pair, 0, "create", "second", "--width", "100", "--height", "90")
     async with asyncio.timeout(WITHIN_S):
         while not found(pair, 1, "second"):  # noqa: ASYNC110  nothing tells
             await asyncio.sleep(0.05)
     async with Peer(pair.ws(1, "second")) as peer:
         assert (peer.welcome.width, peer.welcome.height) == (100, 90)
-        tilecast(pair, 0, "set", "second", "--title", "Two", "--frozen")
+        tilecast(pair, 0, "set", "second", "--title", "Two", "--palette", "#010101,#020202")
+        await peer.expect(Notice, lambda notice: "other colours" in notice.text)
+        await peer.expect(Notice, lambda notice: notice.text.endswith("Two"))
+        tilecast(pair, 0, "set", "second", "--frozen")
         await peer.expect(Notice, lambda notice: "frozen" in notice.text)
         await peer.draw(Pixel(1, 1, 1, 1, 1))
         await peer.expect(Reject, lambda reject: reject.code == RejectCode.NOT_ALLOWED)

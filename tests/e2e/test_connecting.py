@@ -70,6 +70,131 @@ async def test_an_unknown_canvas(server: ServerProcess, name: str) -> None:
     assert [file.name for file in server.canvas_file().parent.glob("*.sqlite3")] == ["main.sqlite3"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/ws",
+        "/c/main",
+        "/c/main/ws/",
+        "/c/main/ws/x",
+        "/c/main/ws%0a",
+        "/c//ws",
+        "/c/main/tiles/0/0/0.png",
+        "/c/main/stats",
+        "/healthz",
+        "/x%0ay",
+        "http://127.0.0.1/c/main/ws/",
+    ],
+)
+@pytest.mark.usefixtures("bystander")
+async def test_where_there_is_no_websocket(server: ServerProcess, path: str) -> None:
+    """SES-4, HTTP-5: an upgrade at any other path is 404, from whatever origin."""
+    async with RawSocket(server.port) as raw:
+        await raw.send(raw.request(path, headers="Origin: https://evil.example\r\n"))
+        await problem_in(raw, HTTPStatus.NOT_FOUND)
+
+
+async def problem_in(raw: RawSocket, status: HTTPStatus) -> str:
+    """The head of an answer, which has to be a problem, after which it is hung up."""
+    head = (await raw.read_head()).decode().lower() + "\r\n"
+    assert head.startswith(f"http/1.1 {status} ")
+    assert "\r\ncontent-type: application/problem+json\r\n" in head
+    await raw.ended(within_s=2)
+    return head
+
+
+UPGRADE, KEY, VERSION_13 = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    "Sec-WebSocket-Version: 13\r\n",
+)
+NO_HANDSHAKES: dict[str, tuple[str, str, HTTPStatus]] = {
+    "version 12": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + KEY + "Sec-WebSocket-Version: 12\r\n",
+        HTTPStatus.UPGRADE_REQUIRED,
+    ),
+    "no version": ("GET /c/main/ws HTTP/1.1", UPGRADE + KEY, HTTPStatus.UPGRADE_REQUIRED),
+    "two versions": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + KEY + VERSION_13 + VERSION_13,
+        HTTPStatus.UPGRADE_REQUIRED,
+    ),
+    "HTTP/1.0": (
+        "GET /c/main/ws HTTP/1.0",
+        UPGRADE + KEY + VERSION_13,
+        HTTPStatus.UPGRADE_REQUIRED,
+    ),
+    "two protocols": (
+        "GET /c/main/ws HTTP/1.1",
+        "Upgrade: h2c\r\n" + UPGRADE + KEY + VERSION_13,
+        HTTPStatus.UPGRADE_REQUIRED,
+    ),
+    "no key": ("GET /c/main/ws HTTP/1.1", UPGRADE + VERSION_13, HTTPStatus.BAD_REQUEST),
+    "a short key": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + "Sec-WebSocket-Key: c2hvcnQ=\r\n" + VERSION_13,
+        HTTPStatus.BAD_REQUEST,
+    ),
+    "a key that is none": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + "Sec-WebSocket-Key: \xff\xff\r\n" + VERSION_13,
+        HTTPStatus.BAD_REQUEST,
+    ),
+    "two keys": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + KEY + KEY + VERSION_13,
+        HTTPStatus.BAD_REQUEST,
+    ),
+    "two origins": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + KEY + VERSION_13 + "Origin: https://a.example\r\n" * 2,
+        HTTPStatus.BAD_REQUEST,
+    ),
+    "subprotocols that are no list": (
+        "GET /c/main/ws HTTP/1.1",
+        UPGRADE + KEY + VERSION_13 + "Sec-WebSocket-Protocol: tilecast v1\r\n",
+        HTTPStatus.BAD_REQUEST,
+    ),
+    "POST": (
+        "POST /c/main/ws HTTP/1.1",
+        UPGRADE + KEY + VERSION_13 + "Content-Length: 0\r\n",
+        HTTPStatus.METHOD_NOT_ALLOWED,
+    ),
+    "an unknown canvas": ("GET /c/other/ws HTTP/1.1", UPGRADE + KEY, HTTPStatus.NOT_FOUND),
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "status"), NO_HANDSHAKES.values(), ids=NO_HANDSHAKES.keys()
+)
+@pytest.mark.usefixtures("bystander")
+async def test_no_handshake(
+    server: ServerProcess, line: str, headers: str, status: HTTPStatus
+) -> None:
+    """SES-13, HTTP-5: it is answered by a problem, which tells the version; what follows isn't."""
+    async with RawSocket(server.port) as raw:
+        request = f"{line}\r\nHost: 127.0.0.1:{server.port}\r\n{headers}\r\n".encode("latin-1")
+        await raw.send(request + request)
+        head = await problem_in(raw, status)
+    tells = status == HTTPStatus.UPGRADE_REQUIRED
+    assert ("\r\nsec-websocket-version: 13\r\n" in head) == tells
+    assert ("\r\nupgrade: websocket\r\n" in head) == tells
+    assert ("\r\nallow: get, head\r\n" in head) == (status == 405)
+    assert "unsupported upgrade" not in server.log.lower()
+
+
+@pytest.mark.usefixtures("bystander")
+async def test_an_offer_of_another_protocol(server: ServerProcess) -> None:
+    """HTTP-2: whoever would rather speak HTTP/2 gets the answer by HTTP/1.1."""
+    offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    async with RawSocket(server.port) as raw:
+        for _ in range(2):
+            await raw.send(f"HEAD /healthz HTTP/1.1\r\nHost: x\r\n{offer}\r\n".encode())
+            assert (await raw.read_head()).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.usefixtures("bystander")
 async def test_another_subprotocol(server: ServerProcess) -> None:
     """SES-2: who offers subprotocols, but not this one, gets 4406; who offers none is let in."""

@@ -224,19 +224,26 @@ async def test_clocks_of_a_quiet_line(server: ServerProcess) -> None:
 
 
 async def test_restarts(launch: Launch) -> None:
-    """LOG-4, ONCE-3, REC-1: a clean stop keeps the epoch, a kill changes it; sessions go on."""
+    """LOG-4, ONCE-3, REC-1: a clean stop keeps the epoch, a kill changes it; sessions go on.
+
+    SES-11: under the number that others know them by, which nobody gets before they are back.
+    """
     server = launch(*SMALL)
     async with Peer(server.ws()) as peer:
         await peer.draw(GOOD, BAD)
         await peer.durable()
         epochs = [peer.welcome.epoch]
+        client = peer.welcome.client
     for clean in (True, False, True):
         if clean:
             server.stop_well()
         else:
             server.kill()
         server.start()
+        async with Peer(server.ws()) as early:
+            assert early.welcome.client != client
         async with Peer(server.ws(), session=peer.welcome.session) as again:
+            assert again.welcome.client == client
             assert again.welcome.handled == 2
             assert again.welcome.seq == 1
             assert json.loads(again.welcome.info)["rejected"] == [[2, 1]]

@@ -1,10 +1,14 @@
 """``tilecast serve --workers N``: several processes behind one port, over a NATS of their own."""
 
 import asyncio
+import re
+import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from protocol.errors import CloseCode
@@ -12,6 +16,7 @@ from protocol.messages import Pixel
 from server.cli import main
 from server.datafolder import DataFolder, DataFolderError
 from tests.e2e.conftest import Launch
+from tests.faults.artist import Artist
 from tests.faults.battle import FLAGS, Battle, artists
 from tests.faults.evidence import Evidence
 from tests.peer import Peer
@@ -89,6 +94,17 @@ async def test_any_worker_tells_the_figures_of_all(server: ServerProcess) -> Non
     assert "tilecast_nats_server_restarts_total 0.0" in text
 
 
+async def test_stats_are_of_all_workers(server: ServerProcess) -> None:
+    """CLU-26: whichever answers, it tells how many are there in all."""
+    async with peer_on_each(server) as peers:
+        for peer in peers.values():
+            await peer.look(0, 0, 127, 127)
+        there = {"sessions": 2, "subscriptions": 8, "stale": 0}
+        # One in two thousand times all of these are answered by the same worker.
+        await until(lambda: all(there.items() <= server.stats().items() for _ in range(12)))
+    await until(lambda: all(server.stats()["sessions"] == 0 for _ in range(12)))
+
+
 async def test_all_that_is_durable_is_there_for_a_backup(server: ServerProcess) -> None:
     """CLU-45: it is painted here, and backed up below."""
     async with Peer(server.ws()) as peer:
@@ -130,7 +146,7 @@ async def test_a_port_and_a_folder_are_one_servers(server: ServerProcess, tmp_pa
 
 @pytest.mark.crash
 async def test_no_end_of_any_process_loses_anything(tmp_path: Path) -> None:
-    """CLU-41, CLU-42, CLU-43: NATS, a worker and the parent are killed under load in turn."""
+    """CLU-41, CLU-42, CLU-43, CLU-49: NATS, a worker and the parent fail under load in turn."""
     server = ServerProcess(tmp_path, *FLAGS, "--workers", "2")
     server.start()
     again = ServerProcess(tmp_path, *FLAGS, "--workers", "3", port=server.port)
@@ -138,7 +154,9 @@ async def test_no_end_of_any_process_loses_anything(tmp_path: Path) -> None:
         async with artists(server.ws(), 1) as all_:
             battle = Battle(all_)
             await battle.draw_more(300)
-            await _nats_is_killed(server, battle)
+            await _nats_fails(server, battle, psutil.Process.kill, 1)
+            await _nats_fails(server, battle, psutil.Process.suspend, 2)
+            assert "nats-server stands still and is killed" in server.log
             await _worker_is_killed(server, battle)
             children = list(processes(server).values())
             server.kill()
@@ -168,20 +186,30 @@ async def test_no_end_of_any_process_loses_anything(tmp_path: Path) -> None:
                 process.kill()
 
 
-async def _nats_is_killed(server: ServerProcess, battle: Battle) -> None:
+async def _nats_fails(
+    server: ServerProcess, battle: Battle, fail: Callable[[psutil.Process], None], restarts: int
+) -> None:
     """Everybody is told, nobody is sent away, and all goes on by itself."""
-    processes(server)[NATS].kill()
-    for text in ("Storage is in trouble", "Storage is well again"):
-        await battle.until(
-            lambda text=text: all(  # type: ignore[misc]
-                any(notice.startswith(text) for notice in artist.notices)
-                for artist in battle.artists
-            ),
-            "being told",
-        )
+
+    def told(artist: Artist) -> list[int]:
+        return [
+            sum(notice.startswith(f"Storage is {state}") for notice in artist.notices)
+            for state in ("in trouble", "well again")
+        ]
+
+    before = [told(artist) for artist in battle.artists]
+    fail(processes(server)[NATS])
+    await battle.until(
+        lambda: all(
+            now > then
+            for artist, earlier in zip(battle.artists, before, strict=True)
+            for now, then in zip(told(artist), earlier, strict=True)
+        ),
+        "being told",
+    )
     await battle.draw_more(300)
     assert all(artist.disconnects == 0 for artist in battle.artists)
-    assert server.get("/metrics").count(b"tilecast_nats_server_restarts_total 1.0") == 1
+    assert f"tilecast_nats_server_restarts_total {restarts}.0".encode() in server.get("/metrics")
 
 
 async def _worker_is_killed(server: ServerProcess, battle: Battle) -> None:
@@ -191,6 +219,8 @@ async def _worker_is_killed(server: ServerProcess, battle: Battle) -> None:
         killed = worker_of(peer, {name: workers[name] for name in ("1", "2")})
         workers[killed].kill()
         assert await peer.closed() == 1006
+    # Who dials while its last thread is ending may be given to it.
+    await until(lambda: not workers[killed].is_running())
     async with Peer(server.ws(), session=peer.welcome.session) as peer:
         assert peer.welcome.epoch == battle.artists[0].epochs[0]
     await battle.draw_more(300)
@@ -249,3 +279,30 @@ async def test_a_folder_of_plain_canvases_moves_in_and_back(
         assert again.welcome.handled == 101
         assert plain.region(0, 9, 100, 9).tolist() == [[[1, 2, 3]] * 101]
     plain.stop_well()
+
+
+async def test_a_lost_store_is_not_begun_anew(tmp_path: Path) -> None:
+    """CLU-48: it is said which copy there is, and from there all goes on."""
+    server = ServerProcess(tmp_path, *SIZE, "--workers", "2")
+    server.start()
+    async with Peer(server.ws()) as peer:
+        await peer.draw(*(Pixel(x, 9, 1, 2, 3) for x in range(100)))
+        await peer.durable()
+    server.stop_well()
+    data = tmp_path / "data"
+    shutil.rmtree(data / "nats")
+    code, said = await tilecast("serve", "--workers", "2", "--port", "0", "--data", data)
+    assert code == 1
+    fold = re.search(r"(\S+) holds it with 100 messages", said)
+    home = re.search(r"move it to (\S+)", said)
+    assert fold is not None, said
+    assert home is not None, said
+    shutil.move(fold[1], home[1])
+    server.start()
+    try:
+        assert server.region(0, 9, 99, 9).tolist() == [[[1, 2, 3]] * 100]
+        async with Peer(server.ws(), session=peer.welcome.session) as again:
+            assert again.welcome.handled == 100
+            assert again.welcome.epoch != peer.welcome.epoch
+    finally:
+        server.stop_well()

@@ -15,9 +15,9 @@ import psutil
 
 from server.cluster import streams
 from server.cluster.link import Link, LinkOptions
-from server.cluster.nats_config import NatsConfig, free_port
+from server.cluster.nats_config import NatsConfig
 from tests.faults.cluster_lines import Line, Lines
-from tests.nats_rig import NatsProcess, start_all
+from tests.nats_rig import NatsProcess, distinct_ports, start_all
 from tests.process import ServerProcess
 from tiles.shared.stream import StreamError
 
@@ -61,7 +61,8 @@ class ClusterRig:
     def __init__(self, folder: Path) -> None:
         self._lines = Lines()
         token = secrets.token_hex(8)
-        ports = [(free_port(), free_port()) for _ in range(NATS_SERVERS)]
+        free = distinct_ports()
+        ports = [(next(free), next(free)) for _ in range(NATS_SERVERS)]
         self._lines.__enter__()
         self.routes: dict[tuple[int, int], Line] = {
             (one, other): self._lines.to(ports[other][1])
@@ -95,7 +96,7 @@ class ClusterRig:
                 *_FLAGS,
                 "--cluster",
                 ",".join(f"nats://{token}@127.0.0.1:{line.port}" for line in lines),
-                port=free_port(),
+                port=next(free),
             )
             for number, lines in enumerate(self.links)
         ]

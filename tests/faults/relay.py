@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self
 
 _CHUNK_BYTES = 64 * 1024
+_ACCEPTING_TURNS = 3
+"""Of the loop, after listening ends: a connection that was accepted before may still begin."""
 
 
 class Relay:
@@ -35,6 +37,8 @@ class Relay:
         assert self._server is not None
         self._server.close()
         self._speaking.set()
+        for _ in range(_ACCEPTING_TURNS):
+            await asyncio.sleep(0)
         for line in list(self._lines):
             _cut(line)
         await self._server.wait_closed()

@@ -80,7 +80,10 @@ class Siege:
         await self.people.draw_more(DURABLE_BEFORE)
         await self.people.until_residents_are_back()
         refused = self.people.refused_read_only
+        whole = self._nats.whole_since
         await self.faults.kinds[kind]()
+        if kind in self.faults.of_clients_alone and self._nats.whole_since == whole:
+            assert self.people.refused_read_only == refused, "nothing was wrong with NATS"
         self.kinds[kind] += 1
         self.people.rest()
         self._nats.begin_afresh()
@@ -93,8 +96,6 @@ class Siege:
         self.equal_since_s.append(equal - removed)
         self.equal_s.append(equal - ended)
         assert self.equal_s[-1] <= EQUAL_WITHIN_S, f"{kind}: equal after {self.equal_s[-1]:.1f} s"
-        if kind in self.faults.of_clients_alone:
-            assert self.people.refused_read_only == refused, "nothing was wrong with NATS"
         await asyncio.to_thread(self._account, pictures)
         async with asyncio.timeout(WITHIN_S):
             for resident in self.people.residents:

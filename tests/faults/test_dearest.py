@@ -19,7 +19,7 @@ from benchmarks.load.dialect import View
 from benchmarks.subjects import TILECAST_DIALECT
 from benchmarks.workers import LoadProcess
 from protocol.errors import RejectCode
-from server.ordering import _OFFLOAD_PIXELS
+from server.applying import OFFLOAD_PIXELS
 from tests.faults.recounted import RecountedServer
 from tests.faults.row import Figures, Row, Trial, percentile, run_short, worst
 
@@ -83,7 +83,7 @@ class _Strain:
             "ask_for",
             kinds=list(kinds),
             box=_BOX,
-            threshold=_OFFLOAD_PIXELS,
+            threshold=OFFLOAD_PIXELS,
             others_a_second=_OTHERS_A_SECOND,
             seed=self._seed,
         )

@@ -13,6 +13,7 @@ from tests.simulation.tap import Tap
 from tests.simulation.virtual_time import VirtualTime
 
 ABNORMAL = 1006
+_PROBE = b""
 _CHUNK_BYTES = 2048
 _CLOSE_TIMEOUT_S = 5.0
 HEARTBEAT_S = 20.0
@@ -111,12 +112,16 @@ class Link:
             end = 4 + int.from_bytes(framed[:4], "little")
             frames.append(framed[4:end])
             framed = framed[end:]
-        self.tap.sent(frames, behind=self._full)
+        self.tap.sent(list(filter(None, frames)), behind=self._full)
         for frame in frames:
             self._queue(frame, len(frame))
         if not self._full and self.unsent_bytes() > self._high_bytes:
             self._full = self.tap.hampered = True
             self.tap.session.filled()
+
+    def probe(self) -> bytes:
+        """See :meth:`server.line.Line.probe`: an empty frame."""
+        return self.frame(_PROBE)
 
     def unsent_bytes(self) -> int:
         """See :meth:`server.line.Line.unsent_bytes`."""
@@ -180,6 +185,8 @@ class Link:
             return
         if isinstance(frame, _Close):
             self._client_ends(frame.code)
+        elif frame == _PROBE:
+            self._up(self._enter, self._reached)
         else:
             self._client.received(self, frame)
 
@@ -214,6 +221,10 @@ class Link:
     def _take(self, frame: bytes) -> None:
         self._received.append(frame)
         self._feed()
+
+    def _reached(self) -> None:
+        if self._session is not None:
+            self._session.reached()
 
     def _feed(self) -> None:
         self._enter(self._read)

@@ -31,7 +31,7 @@ from server.session import Session
 from server.settings import Settings
 from tests.memory_bus import MemoryBus, MemoryNetwork
 from tests.memory_log import MemoryLog, MemoryStore
-from tests.simulation.table import Notepad, Table
+from tests.simulation.table import Notepad, Table, connect
 from tests.simulation.verdict import Verdict
 from tests.simulation.virtual_time import VirtualTime
 from tiles.geometry import Rectangle, overlap
@@ -44,6 +44,9 @@ GONE_S = 6.0
 """So long after a node died, or was cut off, its people are gone for everybody else."""
 REST_S = GONE_S + 2 * SETTINGS.presence_linger_ms / 1000 + 1
 _CURSORS_A_SECOND = 31
+HERE = (100, 100, 699, 499)
+FAR = (9000, 9000, 9599, 9399)
+"""In another region."""
 
 
 class Network:
@@ -185,10 +188,12 @@ class Visitor:
         self.box: Rectangle | None = None
         self.level = 0
         self.line = Witness(nodes.time, nodes.verdict)
-        self.session = self.line.session = node.hub.join(self.line, b"")
+        self.session = self.line.session = connect(node.hub, self.line)
         self._nodes = nodes
         # Across nodes these numbers are unique: a matter of claims, which there are none of here.
-        node.hub._reception.identities._next_client = client
+        identities = node.hub._reception.identities
+        identities._next_client = client
+        identities._by_client.pop(client, None)  # whoever it was before
         self._send(Hello(VERSION, NEW_SESSION, ""))
         while self.session.identity is None:
             nodes.run(0.001)  # a slow machine
@@ -318,3 +323,22 @@ def _meet(one: Visitor, other: Visitor) -> bool:
 def clients(visitors: Sequence[Visitor]) -> set[int]:
     """Their numbers."""
     return {visitor.client for visitor in visitors}
+
+
+def met(nodes: Nodes, *boxes: Rectangle) -> list[Visitor]:
+    """One visitor a node, who look there."""
+    visitors = [nodes.join(number) for number in range(len(boxes))]
+    for visitor, box in zip(visitors, boxes, strict=True):
+        visitor.look(box)
+    nodes.run(1)
+    return visitors
+
+
+def follower(nodes: Nodes) -> tuple[Visitor, Visitor]:
+    """Ann on one node, who is named; and Bob on another who looks elsewhere and follows her."""
+    ann, bob = met(nodes, HERE, FAR)
+    ann.introduce("Ann")
+    nodes.run(1)
+    bob.follow(ann.client)
+    nodes.run(0.1)
+    return ann, bob

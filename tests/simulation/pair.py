@@ -5,7 +5,7 @@ from protocol.messages import Message
 from server.hub import Hub
 from server.session import Session
 from tests.simulation.plan import Plan
-from tests.simulation.table import Notepad
+from tests.simulation.table import Notepad, connect
 from tests.simulation.world import World
 
 PLAN = Plan(people=0, seconds=0, crashes=0, restarts=0, troubles=0, visits=0, nodes=2)
@@ -33,7 +33,7 @@ class Pair:
     def join(self, node: int) -> tuple[Session, Notepad]:
         """A new connection."""
         notepad = Notepad()
-        return self.hub(node).join(notepad, b""), notepad
+        return connect(self.hub(node), notepad), notepad
 
     def say(self, session: Session, *messages: Message) -> None:
         """The client's frame comes, and time to deal with it."""

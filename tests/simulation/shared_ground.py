@@ -24,8 +24,11 @@ STREAM_DELAYS_S = (0.0005, 0.003, 0.05)
 _UNUSUAL = (Fate.UNSTORED, Fate.UNANSWERED, Fate.LATE)
 _LIMITS = (
     (("tiles.shared.fold.SESSIONS_MAX",), (50_000, 3, 0)),
-    (("tiles.shared.intake.WAITING_MAX",), (1024, 8)),
-    (("tiles.shared.offers.ENTRY_MAX_BYTES", "tiles.shared.entry.ENTRY_MAX_BYTES"), (1 << 19, 300)),
+    (("tiles.shared.intake.WAITING_MAX", "server.following.WAITING_MAX"), (1024, 8)),
+    (
+        ("tiles.shared.offers.JOINED_MAX_BYTES", "tiles.shared.entry.JOINED_MAX_BYTES"),
+        (1 << 19, 300),
+    ),
     (("server.reception._IDENTITY_KEEP_S",), (3600, 1)),
 )
 """Constants that are so low in some runs that they are reached."""
@@ -217,5 +220,6 @@ class VirtualSharedLog(SharedLog):
 
     def close(self, timeout_s: float) -> bool:
         """See :meth:`tiles.shared.log.SharedLog.close`."""
-        self._time.run(self._time.now + timeout_s, lambda: self.settled)
+        ticket = self._order.ticket if self._order else 0
+        self._time.run(self._time.now + timeout_s, lambda: self._deciding.done(ticket))
         return super().close(0)

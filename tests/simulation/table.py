@@ -1,6 +1,7 @@
 """A hub in virtual time and connections to it, for what is played move by move."""
 
 import random
+from collections.abc import Callable
 
 from protocol.codec import decode, encode
 from protocol.errors import CloseCode
@@ -30,6 +31,8 @@ class Notepad:
         self.unsent = 0
         self.largest = 0
         """Bytes of the largest frame."""
+        self.on_probe: Callable[[], object] = lambda: None
+        """Called to answer it, see :func:`connect`."""
 
     def frame(self, payload: bytes) -> bytes:
         """See :meth:`server.line.Line.frame`."""
@@ -39,6 +42,11 @@ class Notepad:
     def write(self, framed: bytes) -> None:
         """See :meth:`server.line.Line.write`."""
         self.messages += decode(framed, Sender.SERVER)
+
+    def probe(self) -> bytes:
+        """See :meth:`server.line.Line.probe`."""
+        self.on_probe()
+        return b""
 
     def unsent_bytes(self) -> int:
         """See :meth:`server.line.Line.unsent_bytes`."""
@@ -57,6 +65,13 @@ class Notepad:
         welcome = self.messages[0]
         assert isinstance(welcome, Welcome)
         return welcome
+
+
+def connect(hub: Hub, notepad: Notepad, address: bytes = b"") -> Session:
+    """A new connection on which all that is sent is there at once."""
+    session = hub.join(notepad, address)
+    notepad.on_probe = lambda: hub.scheduler.call_soon(session.reached)
+    return session
 
 
 class Table:
@@ -99,7 +114,7 @@ class Table:
     def join(self) -> tuple[Session, Notepad]:
         """A new connection."""
         notepad = Notepad()
-        return self.hub.join(notepad, b""), notepad
+        return connect(self.hub, notepad), notepad
 
     def say(self, session: Session, *messages: Message) -> None:
         """The client's frame comes, and time to deal with it."""

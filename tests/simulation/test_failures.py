@@ -23,7 +23,7 @@ from server.supervisor import Service
 from tests.memory_log import MemoryLog, MemoryStore
 from tests.sabotage import crash_at, stand_down
 from tests.simulation.plan import Plan
-from tests.simulation.table import Notepad, Table
+from tests.simulation.table import Notepad, Table, connect
 from tests.simulation.verdict import Verdict, Violation
 from tests.simulation.virtual_time import VirtualTime
 from tests.simulation.world import World
@@ -73,7 +73,7 @@ class BrokenLine(Notepad):
 
 def watch(table: Table, line: Notepad) -> Session:
     """Somebody who looks at all of the canvas, and has seen it."""
-    session = table.hub.join(line, b"")
+    session = connect(table.hub, line)
     table.say(session, Hello(VERSION, NEW_SESSION, ""), Viewport(0, 0, 0, 99, 99))
     line.messages.clear()
     return session

@@ -14,6 +14,7 @@ from protocol.messages import (
     Stroke,
     Viewport,
 )
+from server.line import FRAME_BYTES
 from tests.simulation.settings import SETTINGS
 from tests.simulation.table import Table
 
@@ -31,7 +32,7 @@ def test_what_one_flush_has_for_a_session_goes_out_in_frames_of_the_allowed_size
         painter.receive(encode(stroke))
     table.time.run(table.time.now + 0.5)
     assert [sent for sent in notepad.messages if isinstance(sent, Stroke)] == strokes
-    assert SERVER_FRAME_MAX_BYTES // 2 < notepad.largest <= SERVER_FRAME_MAX_BYTES
+    assert FRAME_BYTES // 2 < notepad.largest < 2 * FRAME_BYTES <= SERVER_FRAME_MAX_BYTES
 
 
 def test_many_small_frames_have_no_more_of_a_turn_than_a_large_one() -> None:

@@ -25,7 +25,7 @@ from protocol.messages import (
 from server.session import Session
 from server.settings import Settings
 from tests.memory_log import MemoryLog, MemoryStore
-from tests.simulation.table import Notepad, Table
+from tests.simulation.table import Notepad, Table, connect
 from tests.simulation.verdict import Verdict
 from tests.simulation.virtual_time import VirtualTime
 from tiles.log.base import CanvasInfo
@@ -55,7 +55,7 @@ class Guest:
     def __init__(self, table: Table, address: bytes) -> None:
         self._table = table
         self.notepad = Notepad()
-        self.session: Session = table.hub.join(self.notepad, address)
+        self.session: Session = connect(table.hub, self.notepad, address)
 
     def say(self, *messages: Message, for_s: float = 0.05) -> None:
         """The client's frame comes, and time passes."""

@@ -1,13 +1,18 @@
 """A server that is short of memory, in virtual time."""
 
+import zlib
 from collections.abc import Sequence
+from itertools import product
+from unittest.mock import patch
 
 import numpy as np
 
 from protocol.codec import encode
-from protocol.messages import NEW_SESSION, VERSION, Ack, Hello, Rect, Tile, Viewport
+from protocol.messages import NEW_SESSION, VERSION, Ack, Hello, Patch, Rect, Tile, Viewport
 from server.settings import Settings
 from tests.memory_log import MemoryLog, MemoryStore
+from tests.simulation.pair import Pair
+from tests.simulation.settings import SETTINGS
 from tests.simulation.table import Notepad, Table
 from tests.simulation.verdict import Verdict
 from tests.simulation.virtual_time import VirtualTime
@@ -17,6 +22,8 @@ from tiles.log.base import CanvasInfo, SavedTile
 from tiles.payload import encode_payload
 
 BUDGET_BYTES = 1 << 20
+NODE_BUDGET_BYTES = 300_000
+UNLIMITED = SETTINGS.model_copy(update={"budget_pixels": 0})
 SIDE = 2048
 TILES = SIDE // 64
 
@@ -62,6 +69,44 @@ def test_who_draws_waits_while_unsaved_tiles_fill_the_memory() -> None:
     for ty in range(TILES):
         for tx in range(TILES):
             assert (found.tile(key(0, tx, ty)) == (tx, ty, 7)).all()
+
+
+def test_a_node_applies_no_more_than_its_memory_holds() -> None:
+    """TILE-5: what others draw waits in the stream, and nobody's drawing is refused for it."""
+    with patch("tests.simulation.world.SETTINGS", UNLIMITED):
+        pair = Pair()
+    hub, memory = pair.hub(1), pair.hub(1)._memory
+    opened = pair.world.servers[1].opened
+    assert opened is not None
+    opened.disk.delay_s = 0.2
+    memory.budget_bytes = NODE_BUDGET_BYTES
+    (there, line), (here, own) = pair.join(0), pair.join(1)
+    for session in (there, here):
+        pair.say(session, Hello(VERSION, NEW_SESSION, ""))
+    noise = np.full((64, 64, 4), 255, np.uint8)
+    rng = np.random.default_rng(1)
+    sent = most_unsaved = most_waiting = 0
+    with patch("server.following.WAITING_MAX", 8):
+        for turn in range(1, 4):
+            for x, y in product(range(0, 832, 64), range(0, 640, 64)):
+                noise[..., :3] = rng.integers(0, 256, (64, 64, 3))
+                data = zlib.compress(noise.tobytes(), 1)
+                there.receive(encode(Patch(x, y, x + 63, y + 63, data)))
+                sent += 1
+                pair.pass_time(0.02)
+                if here.idle:
+                    here.receive(encode(Rect(0, x, y, x, y, turn, 0, 1)))
+                    sent += 1
+                most_unsaved = max(most_unsaved, memory.unsaved_bytes)
+                assert hub.following is not None
+                most_waiting = max(most_waiting, hub.following.waiting)
+        pair.pass_time(60)
+    assert most_waiting >= 8
+    assert NODE_BUDGET_BYTES / 2 < most_unsaved < 2 * NODE_BUDGET_BYTES
+    assert hub.seq == pair.hub(0).seq == pair.world.truth.seq == sent
+    for one in (line, own):
+        assert {type(message).__name__ for message in one.messages}.isdisjoint({"Reject", "Notice"})
+    pair.world.verdict.settle()
 
 
 class CountingLog(MemoryLog):

@@ -31,7 +31,7 @@ NODES = Plan(
     delays=2,
     mishaps=0.3,
 )
-NODES_SEEDS = range(1, 7)
+NODES_SEEDS = range(1, 11)
 
 
 @pytest.mark.simulation

@@ -66,3 +66,23 @@ def test_drawing_that_was_not_offered_yet_is_void_with_its_claim() -> None:
     assert newer.identity is not None
     assert newer.identity.handled == newer.identity.durable == 1
     pair.world.verdict.settle()
+
+
+def test_who_went_while_its_last_drawing_was_void_is_forgotten_like_anybody() -> None:
+    """LIM-12: a node keeps nothing of a session that drew, unseen, while it moved to another."""
+    pair = Pair()
+    older, notepad = pair.join(0)
+    pair.say(older, Hello(VERSION, NEW_SESSION, ""))
+    newer, newest = pair.join(1)
+    newer.receive(encode(Hello(VERSION, notepad.welcome.session, "")))
+    older.receive(encode(Pixel(1, 1, 9, 9, 9)))
+    pair.pass_time()
+    assert newest.welcome.handled == 0
+    hub = pair.hub(0)
+    reception = hub._reception
+    identity = reception.identities.get(notepad.welcome.session)
+    assert identity is not None
+    assert (identity.handled, identity.durable) == (0, 1)  # nothing more comes of it
+    reception.sweep(pair.world.time.now + 2 * 3600)
+    assert hub.identities == 0
+    pair.world.verdict.settle()

@@ -102,20 +102,20 @@ class Process:
             callback()
 
     def time(self) -> float:
-        """See :meth:`server.line.Scheduler.time`."""
+        """See :meth:`tiles.loop.Scheduler.time`."""
         self._world.now += self.tick_s
         return self._world.now
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> Timer:
-        """See :meth:`server.line.Scheduler.call_soon`."""
+        """See :meth:`tiles.loop.Scheduler.call_soon`."""
         return self.call_later(0.0, callback, *args)
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any) -> Timer:
-        """See :meth:`server.line.Scheduler.call_soon_threadsafe`."""
+        """See :meth:`tiles.loop.Scheduler.call_soon_threadsafe`."""
         return self.call_later(0.0, callback, *args)
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
-        """See :meth:`server.line.Scheduler.call_later`."""
+        """See :meth:`tiles.loop.Scheduler.call_later`."""
 
         def call() -> None:
             if timer.callback is not None:  # it may be cancelled while the process is frozen
@@ -130,7 +130,7 @@ class Process:
         done: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """See :class:`server.line.Offload`: the work is done somewhere between now and its end."""
+        """See :class:`tiles.loop.Offload`: the work is done somewhere between now and its end."""
 
         def start() -> None:
             try:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from protocol.codec import encode
-from protocol.messages import Pixel, Rect
+from protocol.messages import PIXEL_BYTES, Pixel, PixelRun, Rect
 from server.activity import CELLS_MAX, MINUTES_MAX, Activity, Cell
 from tests.http_rig import serving, settings_in
 from tiles.geometry import key
+from tiles.pixel_run import Pixels, TilePixels
 
 
 class Watch:
@@ -43,8 +44,12 @@ def test_where_it_is_counted() -> None:
     """HTTP-13: in the tile of that level which holds the tile that was drawn on."""
     activity = Activity(65_536, 65_536, Watch())
     activity.drawn([key(0, 0, 0), key(0, 15, 15), key(0, 16, 15)])
-    activity.drawn([key(0, 1023, 1023)], 7)
-    assert activity.recent(1) == [Cell(0, 0, 2), Cell(1, 0, 1), Cell(63, 63, 7)]
+    run = PixelRun(b"".join(encode(Pixel(x, 65_535, 0, 0, 0)) for x in (*range(65_529, 65_536), 0)))
+    activity.drawn_pixels(Pixels(run).by_tile())
+    assert activity.recent(1) == [
+        *(Cell(0, 0, 2), Cell(1, 0, 1)),
+        *(Cell(0, 63, 1), Cell(63, 63, 7)),
+    ]
     flat = Activity(65_536, 128, Watch())
     flat.drawn([key(0, 1023, 1), key(0, 1023, 1), key(0, 2, 0)])
     assert flat.recent(1) == [Cell(2, 0, 1), Cell(1023, 1, 2)]
@@ -106,8 +111,12 @@ async def test_what_is_drawn_is_counted(tmp_path: Path) -> None:
 async def test_the_answer(tmp_path: Path) -> None:
     """HTTP-13, HTTP-6: open to any origin, kept for five seconds, bounded."""
     async with serving(settings_in(tmp_path, width=65_536, height=65_536)) as site:
-        for ty in range(64):
-            site.hub().activity.drawn([key(0, 16 * tx, 16 * ty) for tx in range(64)], 10**9)
+        places = [key(0, 16 * tx, 16 * ty) for ty in range(64) for tx in range(64)]
+        million = b"\0" * PIXEL_BYTES * 10**6
+        paint = Pixels(PixelRun(million[:PIXEL_BYTES])).by_tile()[0].paint
+        parts = [TilePixels(paint._replace(tile=tile), million, 0) for tile in places]
+        for _ in range(100):
+            site.hub().activity.drawn_pixels(parts)
         answer = await site.get("/c/main/activity?minutes=1", origin="https://elsewhere.test")
         assert answer.headers["access-control-allow-origin"] == "*"
         assert answer.headers["cache-control"] == "public, max-age=5"

@@ -287,3 +287,35 @@ def test_a_large_image_beside_a_server(servers: Any, tmp_path: Path) -> None:
     address = f"{server.url}/c/noise/region.png?x0=0&y0=0&x1=1099&y1=999"
     with urllib.request.urlopen(address, timeout=10) as answer, Image.open(answer) as image:
         assert (np.asarray(image) == pixels).all()
+
+
+LOADED = """
+import sys
+from server.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    print(*sorted(sys.modules), sep="\\n", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "others"),
+    [
+        ("serve", {"nats", "server.cluster.node", "server.workers.parent", "server.cli_migrate"}),
+        ("check", {"nats", "server.serve"}),
+        ("migrate", {"server.cli_serve"}),
+    ],
+)
+def test_what_a_command_loads(command: str, others: set[str]) -> None:
+    """CLI-5: not what it takes another command, or a cluster, for; all of them know its help."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"usage: tilecast {command}" in done.stdout
+    loaded = set(done.stderr.split())
+    assert f"server.cli_{command}" in loaded
+    assert not loaded & others

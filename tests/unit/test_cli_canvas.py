@@ -64,7 +64,6 @@ def info(run: Run, name: str) -> Any:
 
 def test_create_list_info_set(run: Run) -> None:
     """CLI-1: what is made is listed, shown and changed."""
-    assert run("list") == ""
     assert "wall: 300 × 200" in run("create", "wall", "--width", "300", "--height", "200")
     run("create", "b", "--title", "Zweite", "--palette", "#000,#fff", "--background", "#000")
     assert run("list").splitlines() == ["b     1024 × 1024      Zweite", "wall  300 × 200"]
@@ -116,6 +115,20 @@ def test_what_fails(run: Run, fail: Callable[..., str], tmp_path: Path) -> None:
     assert "file" in fail(1, "list", "--data", "file/data")
     (tmp_path / "data" / "broken.sqlite3").write_text("this is no database, but long enough")
     assert "broken" in fail(1, "info", "broken")
+
+
+def test_a_folder_that_is_not_there(fail: Callable[..., str], tmp_path: Path) -> None:
+    """CLI-1, CLI-2: to look into it is a failure, and makes none."""
+    for arguments in (("list",), ("list", "--json"), ("info", "a"), ("set", "a", "--title", "x")):
+        complaint = fail(1, *arguments, "--data", "typo/data")
+        assert "there is no data folder at typo/data" in complaint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_without_canvases(run: Run, tmp_path: Path) -> None:
+    """CLI-1: is well, and lists none."""
+    (tmp_path / "data").mkdir()
+    assert run("list") == ""
 
 
 def test_wrong_usage(run: Run, fail: Callable[..., str]) -> None:

@@ -14,6 +14,7 @@ import client.core
 import client.stream
 from client import (
     ClientClosed,
+    Clocked,
     ConnectTimeout,
     Disconnected,
     HandshakeRefused,
@@ -215,6 +216,19 @@ async def test_a_silent_line_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
             assert "nothing was heard" in lost.reason
             assert isinstance(await anext(events), Welcomed)
             assert gone.is_set()
+
+
+async def test_a_slow_line_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as bytes of a frame come, however few, it isn't dead."""
+    monkeypatch.setattr(client.connection, "SILENCE_MAX_S", 1.0)
+
+    async def part(peer: Peer) -> None:
+        await peer.welcome()
+        await peer.send_slowly(Clock(0, 1), 0.15)
+
+    async with playing(part) as url, to(url) as bot:
+        with bot.events(Disconnected, Clocked) as events:
+            assert isinstance(await anext(events), Clocked)
 
 
 async def test_a_bug_in_the_client_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:

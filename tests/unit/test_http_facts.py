@@ -160,7 +160,8 @@ async def test_open_to_any_origin(tmp_path: Path) -> None:
         for path in OPEN:
             answer = await site.get(path, origin="https://elsewhere.test")
             assert answer.headers["access-control-allow-origin"] == "*"
-            assert "X-Tile-Seq" in answer.headers["access-control-expose-headers"]
+            exposed = answer.headers["access-control-expose-headers"].split(", ")
+            assert exposed == ["ETag", "Retry-After", "X-Request-ID", "X-Tile-Seq"]
             assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
             preflight = await site.http.options(path)
             assert preflight.status_code == 204
@@ -185,13 +186,22 @@ async def test_head_is_get_without_a_body(tmp_path: Path) -> None:
 async def test_other_methods(tmp_path: Path) -> None:
     """HTTP-5: 405 names what is possible; a path that isn't there is 404 for every method."""
     async with serving(settings_in(tmp_path)) as site:
-        for path in ("/", "/c/main", "/c/main/stats", "/c/main/tiles/0/0/0.png", "/api/canvases"):
+        for path in ("/", "/c/main", "/c/main/ws", "/api/canvases", *OPEN):
             answer = await site.http.post(path)
             problem_of(answer, 405)
-            assert answer.headers["allow"] == "GET, HEAD"
+            also = ", OPTIONS" if path in OPEN else ""
+            assert answer.headers["allow"] == f"GET, HEAD{also}"
         for path in ("/nothing", "/c", "/c/main/nothing", "/api", "/c/main/tiles"):
             problem_of(await site.get(path), 404)
             problem_of(await site.http.post(path), 404)
+
+
+@pytest.mark.parametrize("path", ["/c/main", "/c/main/ws", "/healthz", "/docs", *OPEN[:7]])
+async def test_a_path_that_goes_on(tmp_path: Path, path: str) -> None:
+    """HTTP-14: with a line end, which the patterns of routes overlook, it is another one."""
+    async with serving(settings_in(tmp_path)) as site:
+        before, mark, query = path.partition("?")
+        await site.problem(f"{before}%0a{mark}{query}", 404)
 
 
 async def test_every_answer_is_safe(tmp_path: Path) -> None:

@@ -28,6 +28,18 @@ async def test_a_search_that_takes_too_long(
         assert blank["searched_to"] == 0, "nothing ever touched its tile"
 
 
+@pytest.mark.parametrize(
+    "number", ["1.0", "+1", "-1", "1_0", "%201", "1%20", "1%0a", "", "١", "1e0"]
+)
+async def test_what_is_no_number(tmp_path: Path, number: str) -> None:
+    """HTTP-14: in either place it is another path, where there is nothing."""
+    async with serving(settings_in(tmp_path)) as site:
+        await site.problem(f"/c/main/pixel/{number}/0", 404)
+        await site.problem(f"/c/main/pixel/0/{number}", 404)
+        await site.problem(f"/c/main/pixel/0/{'1' * 5000}", 404)
+        assert (await site.get("/c/main/pixel/1/001")).json()["y"] == 1
+
+
 async def test_storage_in_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTP-12: the log that can't be read is 503, and so is what doesn't become durable."""
     async with serving(settings_in(tmp_path)) as site:

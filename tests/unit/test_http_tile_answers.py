@@ -59,6 +59,20 @@ async def test_the_same_answers(tmp_path: Path, path: str) -> None:
         assert "immutable" in forever.headers["cache-control"]
 
 
+@pytest.mark.parametrize("path", [LIVE, "/c/main/region.png?x0=0&y0=0&x1=9&y1=9"])
+async def test_a_tag_in_a_second_line(tmp_path: Path, path: str) -> None:
+    """HTTP-2: it is looked for there too, by the routes and at once."""
+    async with serving(settings_in(tmp_path)) as site:
+        tag = (await site.get(path)).headers["etag"]
+        lines = [("if-none-match", '"x"'), ("if-none-match", tag)]
+        assert (await site.http.get(path, headers=lines)).status_code == 304
+        raw = [(name.encode(), value.encode()) for name, value in lines]
+        scope = {"method": "GET", "path": path, "query_string": b"", "headers": raw}
+        known = site.app.answer_at_once(scope)
+        assert known is None or known.status == 304
+        assert (known is None) == ("region" in path)
+
+
 async def test_other_methods(tmp_path: Path) -> None:
     """HTTP-5, HTTP-6: a known image is nothing to them."""
     async with serving(settings_in(tmp_path)) as site:
@@ -66,7 +80,7 @@ async def test_other_methods(tmp_path: Path) -> None:
         assert at_once(site, LIVE, "POST") is at_once(site, LIVE, "OPTIONS") is None
         answer = await site.http.post(LIVE)
         problem_of(answer, 405)
-        assert answer.headers["allow"] == "GET, HEAD"
+        assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
         assert (await site.http.options(LIVE)).status_code == 204
 
 

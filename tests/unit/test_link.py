@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from nats.aio.msg import Msg
 
+from server.cluster.connection import Connection
 from server.cluster.link import Link, LinkOptions
 from tests.nats_rig import NatsProcess, one_server
-from tests.stream_rigs import WAIT_S, wait_until
+from tests.stream_rigs import WAIT_S, Line, wait_until
 from tiles.shared.stream import StreamError
+
+NOTICED_WITHIN_S = 5.0
 
 
 @pytest.fixture
@@ -188,6 +191,49 @@ async def test_secrets_in_addresses(tmp_path: Path, written: str, given: str) ->
             await link.wait_up(WAIT_S)
     finally:
         server.dispose()
+
+
+@pytest.mark.parametrize("said", [b"MSG people.\xff\xfe 1 2\r\nhi\r\n", b"INFO {no\r\n"])
+async def test_it_hears_what_can_not_be_read(server: NatsProcess, said: bytes) -> None:
+    """CLU-2: the library reads nothing more after that, whatever its flush says."""
+    heard: list[bytes] = []
+    url = f"nats://{server.config.token}@127.0.0.1"
+    async with (
+        Line(server.config.port) as line,
+        Link(LinkOptions((server.url,))) as other,
+        Link(LinkOptions((f"{url}:{line.port}",))) as link,
+    ):
+        await other.wait_up(WAIT_S)
+        link.subscribe("people.*", lambda message: heard.append(message.data))
+        await link.wait_up(WAIT_S)
+        await link.request("$JS.API.INFO", b"", WAIT_S)
+        other.publish("people.a", b"before")
+        await wait_until(lambda: heard == [b"before"])
+        line.say(said)
+        await wait_until(lambda: link.connects == 2 and link.up, NOTICED_WITHIN_S)
+        await link.request("$JS.API.INFO", b"", WAIT_S)
+        other.publish("people.a", b"after")
+        await wait_until(lambda: heard == [b"before", b"after"])
+
+
+async def test_its_runner_fails(
+    server: NatsProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CLU-27: whatever it is that connecting fails of, it is tried again."""
+    tried: list[str] = []
+
+    async def fail(_options: LinkOptions, tried_server: str) -> Connection:
+        tried.append(tried_server)
+        raise KeyError("credentials")
+
+    monkeypatch.setattr("server.cluster.link.connect", fail)
+    async with Link(LinkOptions((server.url,))) as link:
+        await wait_until(lambda: len(tried) == 3)
+        with pytest.raises(StreamError, match="credentials"):
+            await link.wait_up(0.01)
+        monkeypatch.undo()
+        await link.wait_up(WAIT_S)
+    assert "the link to NATS failed" in caplog.text
 
 
 async def test_tls(tmp_path: Path) -> None:

@@ -80,6 +80,46 @@ def test_a_port_is_had_again_at_once(ends: ExitStack) -> None:
     ends.enter_context(listen(HOST, port, shared=True))
 
 
+def answers(host: str, port: int) -> bool:
+    """Whether anybody takes connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=5):
+            return True
+    except ConnectionRefusedError:
+        return False
+
+
+def test_all_addresses_are_those_of_ipv4_too(ends: ExitStack) -> None:
+    """CLI-4: alone and behind a shared port, and for nobody else to have."""
+    alone = port_of(ends.enter_context(listen("::", 0)))
+    port = port_of(ends.enter_context(reserve("::", 0)))
+    assert not answers("::1", port)
+    ends.enter_context(listen("::", port, shared=True))
+    for each in (alone, port):
+        assert answers("::1", each)
+        assert answers(HOST, each)
+        for other in (HOST, "0.0.0.0", "::1", "::"):
+            with pytest.raises(ListenError, match="in use"):
+                listen(other, each)
+            with pytest.raises(ListenError, match="in use"):
+                reserve(other, each)
+
+
+def test_one_address_is_no_other(ends: ExitStack) -> None:
+    """CLI-4: `::1` and `0.0.0.0` are what they say."""
+    assert not answers(HOST, port_of(ends.enter_context(listen("::1", 0))))
+    assert not answers("::1", port_of(ends.enter_context(listen("0.0.0.0", 0))))
+
+
+def test_a_system_without_both(ends: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLI-4: `::` is all addresses of IPv6 there."""
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    port = port_of(ends.enter_context(reserve("::", 0)))
+    ends.enter_context(listen("::", port, shared=True))
+    assert answers("::1", port)
+    assert not answers(HOST, port)
+
+
 def test_a_system_without_shared_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     """CLU-47: it is said plainly."""
     monkeypatch.delattr(socket, "SO_REUSEPORT")

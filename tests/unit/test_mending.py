@@ -37,7 +37,7 @@ class Threads:
         done: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """See :class:`server.line.Offload`."""
+        """See :class:`tiles.loop.Offload`."""
         self.jobs.append((work, done, failed))
 
     async def do(self, index: int = 0) -> None:
@@ -207,3 +207,29 @@ async def test_an_overview_is_computed_from_those_below(rig: Rig) -> None:
     paint = Paint(SOUND, (slice(0, 64), slice(0, 64)), red)
     rig.pyramid.mark(rig.pyramid.canvas.paint([paint], 301))
     assert rig.pyramid.is_dirty(overview)
+
+
+@pytest.mark.parametrize("failures", [1, 9])
+async def test_who_waits_is_called_though_the_call_failed(rig: Rig, failures: int) -> None:
+    """SUP-1: paging that fails while it calls one tries it once more; the others don't wait."""
+    left = failures
+
+    def told() -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise RuntimeError("not now")
+        rig.came.append(OTHER)
+
+    rig.paging.fetch([OTHER], told)
+    rig.fetch(SOUND)
+    await rig.threads.do()
+    async with asyncio.timeout(WITHIN_S):
+        while rig.service.restarts < min(failures, 2) or SOUND not in rig.came:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert rig.came == ([SOUND, OTHER] if failures == 1 else [SOUND])
+    rig.fetch(SOUND)
+    async with asyncio.timeout(WITHIN_S):
+        while rig.came.count(SOUND) < 2:  # noqa: ASYNC110  it comes on a later turn
+            await asyncio.sleep(0)
+    assert rig.service.restarts == min(failures, 2)

@@ -22,7 +22,7 @@ from tests.stream_rigs import WAIT_S
 from tiles.log.check import silent
 from tiles.log.schema import connect
 from tiles.log.snapshot_file import Facts, look
-from tiles.shared.stream import StreamError
+from tiles.shared.stream import Bounds, StreamError
 
 TOTAL = 300
 
@@ -68,7 +68,7 @@ async def test_well(link: Link, folder: DataFolder) -> None:
     """CLU-36, CLU-37: what is there in the end."""
     facts = await move(link, folder)
     assert (facts.seq, facts.begins) == (TOTAL, 0)
-    assert (await streams.state(link, "main")).bounds == (1, 0, facts.epoch)
+    assert (await streams.state(link, "main")).bounds == Bounds(1, 0, facts.epoch, facts.epoch)
     names = {file.name for file in folder.path.iterdir()}
     assert names == {"main.sqlite3.lock", f"main.sqlite3.migrated-{facts.epoch}"}
     assert movable(folder) == []

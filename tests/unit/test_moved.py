@@ -70,7 +70,7 @@ async def test_nothing_comes_after_it_is_closed(link: Link) -> None:
     entries = await streams.read(link, "main", bounds.last - 10, 100)
     assert [entry.place for entry in entries] == list(range(bounds.last - 9, bounds.last + 1))
     with pytest.raises(StreamError, match="sealed"):
-        await streams.trim(link, "main", 5)
+        await streams.trim(link, "main", EPOCH, 5)
 
 
 @pytest.mark.parametrize("link", [1], indirect=True)

@@ -7,7 +7,7 @@ from protocol.messages import NEW_SESSION, VERSION, Hello, Patch, Tile, Viewport
 from protocol.types import Sender
 from server.settings import Settings
 from tests.memory_log import MemoryLog, MemoryStore
-from tests.simulation.table import Notepad, Table
+from tests.simulation.table import Notepad, Table, connect
 from tests.simulation.verdict import Verdict
 from tests.simulation.virtual_time import VirtualTime
 from tiles.deflate import deflate
@@ -48,7 +48,7 @@ def test_refreshes_stay_within_their_bytes() -> None:
     log = MemoryLog(MemoryStore(CanvasInfo(SIDE, SIDE)), schedule=time.do_after, delay_s=0.001)
     hub = Table(log, time, Settings(overview_bytes_per_second=RATE, budget_pixels=0)).hub
     line = Counter()
-    watcher, painter = hub.join(line, b""), hub.join(Counter(), b"")
+    watcher, painter = connect(hub, line), connect(hub, Counter())
     for session in (watcher, painter):
         session.receive(encode(Hello(VERSION, NEW_SESSION, "")))
     time.run(time.now + 1)

@@ -1,9 +1,14 @@
 """Who may draw for a session: claims of several nodes, in the stream's order."""
 
+import pytest
+
+import tiles.shared.pace
 from tests.log_rigs import TIME_MS
 from tests.memory_stream import Fate
 from tests.shared_nodes import NEW, Node, Nodes, check_agreement
 from tiles.log.base import LogError, SessionCount
+from tiles.shared.entry import decode_entry
+from tiles.shared.pace import ENTRIES_PER_S
 
 MOST_S = 20.0
 """Longer than anything that was given up takes to come."""
@@ -51,13 +56,18 @@ def test_new_sessions_have_ids_and_numbers_of_their_own() -> None:
     assert check_agreement(lives).mark.clients == 60
 
 
-def test_claims_of_one_turn_share_an_entry() -> None:
-    """CLU-13: a thousand who come at once are a few entries, and each gets its own answer."""
+def test_claims_of_one_turn_share_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLU-13, CLU-15: thousands who come at once are a few entries, none of which ends too many
+    connections; each has its own answer within a second, where 25 nodes send too.
+    """
+    monkeypatch.setattr(tiles.shared.pace, "INTERVAL_MIN_S", 25 / ENTRIES_PER_S)
     nodes = Nodes()
     (node,) = nodes.started(1)
     answers = [node.claim() for _ in range(2000)]
     nodes.run(1.0)
-    assert nodes.store.last <= 4
+    claims = [len(decode_entry(entry.data).claims) for entry in nodes.store.entries]
+    assert max(claims) <= 128
+    assert len(claims) <= 17
     assert (
         len({answer.session for (answer,) in answers if isinstance(answer, SessionCount)}) == 2000
     )

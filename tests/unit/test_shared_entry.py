@@ -10,7 +10,8 @@ import pytest
 from tests.log_rigs import TIME_MS
 from tiles.log.base import Author, Batch, Commit, SessionCount
 from tiles.shared.entry import (
-    ENTRY_MAX_BYTES,
+    CLAIMS_MAX,
+    JOINED_MAX_BYTES,
     PIECE_MAX_BYTES,
     VERSION,
     ClaimOffer,
@@ -139,6 +140,22 @@ def test_commits_of_one_session_join_their_counts() -> None:
     assert offer.rejected == tuple((2 * n, 3) for n in range(1, 301))
 
 
+def test_counts_around_a_gap_are_kept_apart() -> None:
+    """CLU-19: what is beyond what was given up goes on from nothing, and what is before stands."""
+    session = SESSIONS[0]
+    commits = [
+        Commit(1, [batch(session, 1)], [SessionCount(session, 1, (), TIME_MS, 9)]),
+        Commit(3, [batch(session, 9)], [SessionCount(session, 9, ((9, 3),), TIME_MS, 9, 0, 8)]),
+        Commit(4, [batch(session, 10)], [SessionCount(session, 10, (), TIME_MS, 9, 0, 9)]),
+    ]
+    entry = entry_of(*commits)
+    assert [(offer.since, offer.handled, offer.rejected) for offer in entry.offers] == [
+        (0, 1, ()),
+        (8, 10, ((9, 3),)),
+    ]
+    assert [drawn.offer for drawn in entry.drawn] == [0, 1, 1]
+
+
 def test_claims_of_one_session_are_kept_apart() -> None:
     """CLU-14: what was drawn under an older claim stands or falls by that."""
     commits = [
@@ -186,16 +203,18 @@ def test_a_large_commit_comes_in_pieces() -> None:
             if any(count.session == session for count in part.counts)
         ] == [drawn]
     for piece in cut:
-        assert piece.size <= ENTRY_MAX_BYTES
+        assert piece.size <= JOINED_MAX_BYTES
         assert len(encode_entry(entry_of(piece.commit))) < NATS_MAX_BYTES
 
 
 def test_a_piece_that_is_published_fits_the_stream() -> None:
-    """CLU-19: the largest that is tried, with as many entries' parts as it may have."""
+    """CLU-19: the largest that is tried, with as many claims as an entry may have."""
     messages = (PIECE_MAX_BYTES - 500) // 8
     commit = Commit(
         1, [batch(SESSIONS[0], 1, messages)], [SessionCount(SESSIONS[0], messages, (), 0, 1)]
     )
     (piece,) = pieces(commit)
     assert PIECE_MAX_BYTES - 500 < piece.size <= PIECE_MAX_BYTES
-    assert len(encode_entry(entry_of(piece.commit))) < NATS_MAX_BYTES
+    entry = entry_of(piece.commit)
+    claims = [ClaimOffer(2**53 - 1, bytes(16), bytes(16), 2**53 - 1)] * CLAIMS_MAX
+    assert len(encode_entry(msgspec.structs.replace(entry, claims=claims))) < NATS_MAX_BYTES

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import pytest
 
+import tiles.shared.catch_up
 import tiles.shared.fold
 from tests.log_rigs import TIME_MS, WAIT_S
+from tests.memory_log import MemoryLog
 from tests.memory_stream import Fate
-from tests.shared_nodes import Node, Nodes, Painter, check_agreement
-from tiles.log.base import Commit, LogError, LostError, SessionCount
+from tests.shared_nodes import Node, Nodes, Painter, State, check_agreement
+from tiles.log.base import Commit, CutError, LogError, LostError, SessionCount
+from tiles.shared.fold import Fold
 from tiles.shared.stream import Delivered
 
 MONTH_MS = 31 * 24 * 3600 * 1000
@@ -51,6 +54,41 @@ def test_a_start_goes_on_from_the_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recovered.epoch == nodes.store.epoch
     assert min(read) > 5
     assert again.state == one.state
+
+
+def test_a_start_is_no_further_than_its_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLU-16: what it has read and not written is bounded, in entries and in bytes."""
+    nodes = Nodes()
+    (node,) = nodes.started(1)
+    painter = drawn(nodes, node, 1)
+    for _ in range(1000):
+        painter.draw(1 if nodes.store.last < 500 else 200)
+        nodes.run(0.006)
+    nodes.run_until(lambda: node.log.settled)
+    monkeypatch.setattr(tiles.shared.catch_up, "WAITING_MAX", 300)
+    monkeypatch.setattr(tiles.shared.catch_up, "WAITING_MAX_BYTES", 300_000)
+    disk = nodes.disk()
+    log = MemoryLog(disk, keeps_epoch=True)
+    fold = Fold(log, log.open())
+    log.start(fold)
+    read = read_bytes = 0
+    waited = fold.wait_durable
+
+    def wait(most: int = 0, most_bytes: int = 0) -> None:
+        """The disk stands still until it has to be waited for."""
+        nonlocal read, read_bytes
+        read, read_bytes = max(read, fold.waiting), max(read_bytes, fold.waiting_bytes)
+        if fold.waiting > most or fold.waiting_bytes > most_bytes:
+            log.commit()
+        waited(most, most_bytes)
+
+    monkeypatch.setattr(fold, "wait_durable", wait)
+    tiles.shared.catch_up.catch_up(fold, nodes.store.stream(), nodes.store.last)
+    assert State(disk.batches, disk.counts, disk.mark) == node.state
+    at_once = 256
+    assert 300 < read <= 300 + at_once
+    largest = max(len(entry.data) for entry in nodes.store.entries)
+    assert 300_000 < read_bytes <= 300_000 + at_once * largest
 
 
 def test_a_lost_fold_is_had_again() -> None:
@@ -114,6 +152,28 @@ def test_a_fold_of_another_stream_is_lost() -> None:
     with pytest.raises(LostError, match="another stream"):
         nodes.node(node.disk).open()
     assert not node.disk.in_use
+
+
+def test_a_stream_that_lost_entries_is_told_from_one_that_is_trimmed() -> None:
+    """CLU-17, CLU-75: it has to have another epoch then, which the fold doesn't."""
+    nodes = Nodes()
+    (node,) = nodes.started(1)
+    drawn(nodes, node, 5)
+    node.crash()
+    nodes.store.shorten(nodes.store.last - 1)
+    with pytest.raises(CutError):
+        nodes.node(node.disk).open()
+    nodes.store.canvas_epoch = nodes.store.epoch + 1
+    again = nodes.node()
+    assert again.open().epoch == nodes.store.canvas_epoch
+    again.log.start(again.recorder, again.recorder.ordered)
+    drawn(nodes, again, 1)
+    again.crash()
+    assert nodes.node(again.disk).open().seq == 5
+    nodes.store.trim(nodes.store.last)
+    with pytest.raises(LostError) as caught:
+        nodes.node(nodes.disk()).open()
+    assert not isinstance(caught.value, CutError)
 
 
 def test_a_stream_that_can_not_be_reached_is_no_loss() -> None:

@@ -1,13 +1,14 @@
 """A shared log whose stream or fold fails: told once, nothing lost, and over when all is well."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 import tiles.shared.intake
 from tests.log_rigs import INFO, TIME_MS, WAIT_S
-from tests.memory_stream import Fate
-from tests.shared_nodes import Node, Nodes, Painter, check_agreement
+from tests.memory_stream import GROUP_MAX, Fate
+from tests.shared_nodes import Node, Nodes, Painter, check_agreement, draw_together
 from tiles.log.base import CanvasInfo, LogError, LostError, SessionCount
 from tiles.shared.entry import VERSION, Entry, encode_entry
 from tiles.shared.stream import StreamError
@@ -109,6 +110,53 @@ def test_a_slow_fold_holds_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other.log.behind == 0
 
 
+def test_look_ups_that_hang_hold_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLU-16: what waits for them is bounded too, and goes on when they come back."""
+    monkeypatch.setattr(tiles.shared.intake, "WAITING_MAX", 50)
+    nodes = Nodes()
+    one, other = nodes.started(2)
+    painter = painting(nodes, one)
+    nodes.run(0.1)
+    hung: list[Callable[[], None]] = []
+    offload = other.process.offload
+    monkeypatch.setattr(
+        other.log._intake,
+        "_offload",
+        lambda work, done, failed: hung.append(lambda: offload(work, done, failed)),
+    )
+    one.claim(nodes.rng.randbytes(16))
+    for _ in range(600):
+        painter.draw(1)
+        nodes.run(0.006)
+    assert len(hung) == 1
+    intake = other.log._intake
+    assert intake is not None
+    assert 50 < intake.waiting <= 50 + GROUP_MAX
+    hung.pop()()
+    nodes.run_until(lambda: len(other.state.batches) == 600)
+    check_agreement([one, other])
+
+
+def test_what_waits_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CLU-16: for the disk or for a look-up: a thousand entries may be half a gigabyte."""
+    most = 20 * 8_000
+    monkeypatch.setattr(tiles.shared.intake, "WAITING_MAX_BYTES", most)
+    nodes = Nodes()
+    one, other = nodes.started(2)
+    painter = painting(nodes, one)
+    nodes.run(0.1)
+    other.fold.fail(OSError("slow"))
+    for _ in range(200):
+        painter.draw(1_000)
+        nodes.run(0.006)
+    decided = sum(len(ordered.batches) for ordered in other.recorder.entries)
+    assert 20 <= decided <= 22
+    other.fold.heal()
+    nodes.run_until(lambda: len(other.state.batches) == 200)
+    nodes.run(1.0)
+    painter.check(check_agreement([one, other]))
+
+
 @pytest.mark.parametrize("change", ["trim", "shorten", "replace"])
 def test_a_stream_that_is_not_what_it_was_is_lost(change: str) -> None:
     """CLU-17: trimmed beyond a node, cut short, replaced: it says so, and offers nothing more."""
@@ -136,6 +184,31 @@ def test_a_stream_that_is_not_what_it_was_is_lost(change: str) -> None:
     answers = node.claim()
     nodes.run(0.1)
     assert [type(answer) for answer in answers] == [LostError]
+
+
+@pytest.mark.parametrize("lost_first", [True, False], ids=["lost before", "lost meanwhile"])
+def test_a_close_waits_for_nothing_from_a_lost_stream(*, lost_first: bool) -> None:
+    """CLU-17: what was appended will not be decided any more; it says that it is left."""
+    nodes = Nodes()
+    (node,) = nodes.started(1)
+    painter = painting(nodes, node)
+    nodes.run(0.1)
+    node.stream.cut()
+    painter.draw(1)
+    nodes.run(0.1)
+    closed: list[bool] = []
+    thread = threading.Thread(target=lambda: closed.append(node.log.close(100 * WAIT_S)))
+    if not lost_first:
+        thread.start()
+        while not node.log._deciding._changed._waiters:  # type: ignore[attr-defined]
+            thread.join(0.001)
+    nodes.store.replace()
+    node.stream.mend()
+    nodes.run(0.1)
+    if lost_first:
+        thread.start()
+    thread.join(WAIT_S)
+    assert closed == [False]
 
 
 def test_an_entry_of_a_newer_release_stops_a_node() -> None:
@@ -249,6 +322,51 @@ def test_what_waited_for_the_stream_comes_in_entries_that_it_takes() -> None:
     sizes = [len(entry.data) for entry in nodes.store.entries[before:]]
     assert max(sizes) < 1_000_000
     assert len(sizes) < 12
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_part_that_is_lost_comes_again(before: int) -> None:
+    """CLU-11, CLU-19: of the first commit of a node's life too, whose first parts end no ticket."""
+    nodes = Nodes()
+    (node,) = nodes.started(1)
+    earlier = painting(nodes, node)
+    earlier.draw(before)
+    painters = [painting(nodes, node) for _ in range(3)]
+    nodes.run(0.1)
+    fates = [Fate.UNSTORED]
+    node.stream.fate = lambda: fates.pop() if fates else Fate.STORED
+    draw_together(painters, lambda: 40_000)
+    nodes.run_until(lambda: node.log.settled)
+    for painter in painters:
+        painter.check(node.state)
+    assert node.recorder.tickets[-1] == 1 + before
+
+
+def test_what_is_drawn_around_what_no_entry_can_hold() -> None:
+    """CLU-19: what came before it counts, though its entry is lost at first; what follows is void.
+
+    Nothing is called durable until then.
+    """
+    nodes = Nodes()
+    (node,) = nodes.started(1)
+    start, other = nodes.claimed(node), painting(nodes, node)
+    nodes.run(0.1)
+    data = nodes.rng.randbytes(8 * 120_002)
+    other.draw(1)  # so that all of the rest waits for the next entry
+    nodes.run(0.0)
+    node.stream.fate = lambda: Fate.UNSTORED
+    for since, end in ((0, 1), (1, 120_001), (120_001, 120_002)):
+        count = SessionCount(start.session, end, (), TIME_MS, start.claim, start.client, since)
+        node.offer((count, data[8 * since : 8 * end]))
+    nodes.run(1.0)
+    assert node.recorder.tickets == [1]
+    node.stream.fate = lambda: Fate.STORED
+    nodes.run_until(lambda: node.log.settled)
+    drawn = [batch for batch in node.state.batches if batch.author.session == start.session]
+    assert [batch.messages for batch in drawn] == [data[:8]]
+    assert node.state.counts[start.session].handled == 1
+    assert node.recorder.tickets[-1] == 4
+    assert nodes.claimed(node, start.session).handled == 1
 
 
 def test_what_one_session_drew_too_much_of_comes_again(

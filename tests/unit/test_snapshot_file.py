@@ -22,6 +22,7 @@ from tiles.log.snapshot_file import (
     begin_life,
     kept_from,
     look,
+    reach,
     source_epoch,
     take,
 )
@@ -46,6 +47,26 @@ def follow_stream(path: Path) -> None:
     with closing(connect(path)) as connection, transaction(connection):
         write_mark(connection, MARK)
         connection.execute("UPDATE sessions SET claim = 6553600, client = 3")
+
+
+def test_how_far_it_has_come(file: CanvasFile) -> None:
+    """CLU-30: the place of a file that is written to, told without copying it."""
+    epoch = look(file.path).epoch
+    assert reach(file.path) == (epoch, Mark())
+    with closing(connect(file.path)) as connection:
+        with transaction(connection):
+            write_mark(connection, MARK)
+        with transaction(connection):
+            write_mark(connection, Mark(78, 5, 1))
+            assert reach(file.path) == (epoch, MARK), "what is committed"
+        assert reach(file.path) == (epoch, Mark(78, 5, 1))
+    for content in (b"", b"no canvas" * 999):
+        file.path.write_bytes(content)
+        with pytest.raises(LogError):
+            reach(file.path)
+    file.path.unlink()
+    with pytest.raises(LogError):
+        reach(file.path)
 
 
 def rows(path: Path) -> list[Batch]:

@@ -1,22 +1,27 @@
 """When a snapshot is due, what is kept, and what a node that slept may do: over a real NATS."""
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from server.cluster import streams
+from server.cluster.keys import Keys
 from server.cluster.link import Link, LinkOptions
 from server.cluster.objects import Snapshot, Snapshots
 from server.cluster.seeding import begin_fold, facts_of, plant
-from server.cluster.snapshots import Limits, SnapshotMaker
-from server.cluster.streams import StreamState
+from server.cluster.snapshot_service import SnapshotService
+from server.cluster.snapshots import BehindError, Limits, SnapshotMaker
+from server.cluster.streams import Life, StreamState
+from server.supervisor import Supervisor
 from server.threads import run_in_daemon
 from tests.nats_rig import NatsProcess, one_server
-from tests.stream_rigs import WAIT_S
+from tests.stream_rigs import WAIT_S, wait_until
 from tiles.log.base import CanvasInfo, LogError, Mark, SessionCount
 from tiles.log.schema import connect, create, encode_info, transaction, write_mark
 from tiles.log.snapshot_file import begin_life, look
@@ -34,7 +39,16 @@ LIMITS = Limits(10, 2**20, 60.0, 30.0)
 def state(last: int, *, first: int = 1, held_bytes: int = 0, age_s: float = 0.0) -> StreamState:
     """What a stream could say of itself."""
     created = int((NOW_MS - age_s * 1000) * 1000)
-    return StreamState(Bounds(first, last, EPOCH), created, held_bytes, 1, "", encode_info(INFO))
+    return StreamState(
+        Bounds(first, last, EPOCH, EPOCH),
+        created,
+        held_bytes,
+        1,
+        "",
+        encode_info(INFO),
+        Life(0, EPOCH),
+        None,
+    )
 
 
 def snapshot(place: int, age_s: float = 0.0) -> Snapshot:
@@ -144,7 +158,7 @@ async def test_two_are_kept_and_the_stream_is_trimmed(canvas: Canvas) -> None:
     assert not list(canvas.fold.parent.glob(".*")), "no drafts"
 
 
-async def test_another_made_one(canvas: Canvas) -> None:
+async def test_another_made_one(canvas: Canvas, monkeypatch: pytest.MonkeyPatch) -> None:
     """CLU-30: what other nodes made counts, and a node that is behind makes none."""
     makers = [SnapshotMaker(canvas.link, canvas.snapshots, LIMITS) for _ in range(2)]
     await canvas.publish(10)
@@ -152,8 +166,106 @@ async def test_another_made_one(canvas: Canvas) -> None:
     assert await canvas.look_after(makers[0])
     assert not await canvas.look_after(makers[1])
     await canvas.publish(10)
-    assert not await canvas.look_after(makers[1]), "this fold has nothing new"
+    monkeypatch.setattr("server.cluster.snapshots.take", None)  # it would take long
+    with pytest.raises(BehindError, match="at place 10 of 20"):
+        await canvas.look_after(makers[1])
     assert await canvas.places() == [10]
+    canvas.fold.unlink()
+    with pytest.raises(BehindError, match="no fold"):
+        await canvas.look_after(makers[1])
+    create(canvas.fold, INFO, EPOCH + 1)
+    with pytest.raises(BehindError, match="another stream"):
+        await canvas.look_after(makers[1])
+
+
+class Node:
+    """One that makes snapshots when it is its turn, of a fold that a test sees to."""
+
+    def __init__(self, canvas: Canvas, folds: Sequence[tuple[str, Path]]) -> None:
+        self.maker = SnapshotMaker(canvas.link, canvas.snapshots, LIMITS)
+        self.service = Supervisor(asyncio.get_running_loop()).service("snapshots")
+        self.snapshots = SnapshotService(
+            self.service, Keys(canvas.link), canvas.snapshots, self.maker, 1, lambda: folds
+        )
+
+    async def in_charge(self) -> None:
+        """Wait until it is its turn."""
+        await wait_until(lambda: self.snapshots.in_charge)
+
+
+@pytest.mark.parametrize("wrong", ["stands still", "not open", "fails", "an error of our own"])
+async def test_node_that_can_make_none(
+    canvas: Canvas,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    wrong: str,
+) -> None:
+    """CLU-30: it stands back, and another is in charge from then on as long as it is well."""
+    for name, seconds in (("_LOOK_S", 0.05), ("PATIENCE_S", 0.3), ("STAND_BACK_S", 0.6)):
+        monkeypatch.setattr(f"server.cluster.snapshot_service.{name}", seconds)
+    behind = tmp_path / "behind.sqlite3"
+    create(behind, INFO, EPOCH)
+    sick = Node(canvas, [] if wrong == "not open" else [("main", behind)])
+    error = {"fails": OSError("disk full"), "an error of our own": KeyError("facts")}.get(wrong)
+    if error is not None:
+        monkeypatch.setattr(sick.maker, "look_after", partial(_raise, error))
+    await sick.in_charge()
+    await canvas.publish(10)
+    await canvas.follow()
+    for _ in range(2):
+        await wait_until(lambda: not sick.snapshots.in_charge)
+        resigned = time.monotonic()
+        await sick.in_charge()
+    assert time.monotonic() - resigned > 0.4
+    well = Node(canvas, [("main", canvas.fold)])
+    try:
+        await wait_until(lambda: well.maker.made == 1)
+        assert not sick.snapshots.in_charge
+        assert "other nodes are to make the snapshots" in caplog.text
+        for place in (20, 30):
+            await canvas.publish(10)
+            assert await canvas.follow() == place
+            await wait_until(lambda place=place: well.maker.made == place // 10)  # type: ignore[misc]
+        end = time.monotonic() + WAIT_S
+        while (places := await canvas.places()) != [20, 30]:
+            assert time.monotonic() < end, places
+        assert sick.maker.made == 0
+        await well.snapshots.close()
+        await sick.in_charge()
+    finally:
+        await sick.snapshots.close()
+        await well.snapshots.close()
+
+
+def _raise(error: Exception, *_args: object) -> None:
+    raise error
+
+
+async def test_short_trouble(
+    canvas: Canvas, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CLU-30: a fold that is behind for a moment makes no other node be in charge."""
+    monkeypatch.setattr("server.cluster.snapshot_service._LOOK_S", 0.05)
+    looked: list[str] = []
+    node = Node(canvas, [("main", canvas.fold)])
+    look_after = node.maker.look_after
+
+    def look(name: str, fold: Path, goes_on: Callable[[], bool]) -> bool:
+        looked.append(name)
+        return look_after(name, fold, goes_on)
+
+    monkeypatch.setattr(node.maker, "look_after", look)
+    await node.in_charge()
+    await canvas.publish(10)
+    before = len(looked)
+    await wait_until(lambda: len(looked) > before + 3)
+    assert node.snapshots.in_charge
+    await canvas.follow()
+    await wait_until(lambda: node.maker.made == 1)
+    assert node.snapshots.in_charge
+    await node.snapshots.close()
+    assert not caplog.records
 
 
 async def test_who_was_paused(canvas: Canvas) -> None:
@@ -187,16 +299,16 @@ async def test_who_was_paused(canvas: Canvas) -> None:
 
     assert await canvas.look_after(slept, goes_on)
     assert await canvas.places() == [10, 20, 30, 40]
-    assert await canvas.bounds() == (21, 40, EPOCH)
+    assert await canvas.bounds() == Bounds(21, 40, EPOCH, EPOCH)
     # Asleep before it trimmed, while another stream came in this one's place.
     await streams.delete(canvas.link, "main")
     await streams.create(canvas.link, "main", EPOCH + 1, 1, info=encode_info(INFO))
     subject = streams.log_subject("main", EPOCH + 1)
     for _ in range(50):
         await canvas.link.request(subject, b"an entry", 5.0)
-    await run_in_daemon(lambda: slept._trim("main", EPOCH, 30))
+    await streams.trim(canvas.link, "main", EPOCH, 30)
     await run_in_daemon(lambda: slept._clear_away("main", EPOCH, lambda: True))
-    assert await canvas.bounds() == (1, 50, EPOCH + 1)
+    assert await canvas.bounds() == Bounds(1, 50, EPOCH + 1, EPOCH + 1)
 
 
 async def test_snapshots_of_no_use(canvas: Canvas, tmp_path: Path) -> None:

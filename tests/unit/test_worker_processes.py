@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from server.cluster.link import Link, LinkOptions
+from server.cluster.nats_server import NatsServer
 from server.tether import tied
 from server.workers import process as process_module
 from server.workers import watchdog
@@ -129,6 +131,43 @@ async def test_who_stands_still_is_killed(
     one.stop()
     await run
     assert "worker 7 stands still" in caplog.text
+
+
+async def test_a_nats_server_that_stands_still_is_killed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """CLU-49: it is started again at its address; who ended or is being started isn't killed."""
+    monkeypatch.setattr(watchdog, "NATS_LOOK_INTERVAL_S", 0.01)
+    nats = NatsServer(tmp_path)
+    await nats.start()
+    watching = asyncio.create_task(watchdog.watch_nats(nats))
+    try:
+        async with Link(LinkOptions((nats.url,))) as link:
+            await link.wait_up(WITHIN_S)
+            assert nats.pid is not None
+            os.kill(nats.pid, signal.SIGSTOP)
+            await until(lambda: nats.restarts == 1)
+            await until(lambda: link.connects == 2)
+            # While it starts, nobody is there to be dialled.
+            os.kill(nats.pid, signal.SIGKILL)
+            await until(lambda: nats.restarts == 2)
+            await until(lambda: link.connects == 3)
+    finally:
+        watching.cancel()
+        await nats.stop()
+    assert caplog.text.count("nats-server stands still and is killed") == 1
+    assert nats.restarts == 2
+
+
+async def test_who_answers_again_has_never_been_silent() -> None:
+    """CLU-49, CLU-41: it takes so many looks in a row, however long ago the first was."""
+    answers = iter((False, False, True, False, False, False))
+
+    async def lives() -> bool:
+        return next(answers)
+
+    await watchdog._silence(lives, 0.0, 3)
+    assert next(answers, None) is None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -30,6 +30,7 @@ from server.workers import siblings as siblings_module
 from server.workers.child import Task
 from server.workers.folder import WorkerFolder
 from server.workers.merged_metrics import Merged, pack, unpack
+from server.workers.moving import check_histories
 from server.workers.parent import shared
 from server.workers.siblings import FiguresSocket, Siblings
 
@@ -266,3 +267,35 @@ def test_a_folder_holds_canvases_in_nats_once_there_is_a_stream(tmp_path: Path) 
     assert not folder.holds_canvases
     (streams / "TILECAST_main").mkdir()
     assert folder.holds_canvases
+
+
+@pytest.mark.parametrize(
+    "left", ["main.sqlite3.migrated-7", "workers/2/folds/main.sqlite3", "folds/main.sqlite3"]
+)
+def test_what_a_folder_had_is_not_begun_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, left: str
+) -> None:
+    """CLU-37, CLU-48: a canvas that is a cluster's has its history there, or in a store to find."""
+    (tmp_path / left).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / left).touch()
+    folder = DataFolder(tmp_path)
+    with pytest.raises(DataFolderError, match="serve it with --cluster"):
+        check_histories(folder, settings(tmp_path))
+    check_histories(folder, settings(tmp_path, cluster="nats://127.0.0.1:4222"))
+    # Beside others it is merely said.
+    check_histories(folder, settings(tmp_path, canvas="other"))
+    assert "serve it with --cluster" in caplog.text
+
+
+def test_a_folders_own_canvases_are_no_clusters(tmp_path: Path) -> None:
+    """CLU-48: in files or in a store of NATS, they would be served by nobody."""
+    whole = settings(tmp_path, cluster="nats://127.0.0.1:4222")
+    DataFolder(tmp_path).file("main").touch()
+    check_histories(DataFolder(tmp_path), settings(tmp_path))
+    with pytest.raises(DataFolderError, match=r"\(main\): `tilecast migrate --to"):
+        check_histories(DataFolder(tmp_path), whole)
+    DataFolder(tmp_path).file("main").unlink()
+    (tmp_path / "nats/store/jetstream/$G/streams/TILECAST_main").mkdir(parents=True)
+    check_histories(DataFolder(tmp_path), settings(tmp_path))
+    with pytest.raises(DataFolderError, match="without --cluster"):
+        check_histories(DataFolder(tmp_path), whole)

@@ -139,8 +139,8 @@ class CanvasInfo:
 class Listener(Protocol):
     """Told from the log's own thread; an implementation hands it on to its own, and never raises.
 
-    Tickets rise. ``trouble(error)`` comes once, then ``trouble(None)`` once, in turn; a
-    :class:`LostError` may follow another trouble, and is the last.
+    Tickets rise. ``trouble(error)`` comes once, then ``trouble(None)`` once, in turn; an
+    :class:`EndedError` may follow another trouble, and is the last.
     """
 
     def durable(self, ticket: int) -> None:
@@ -222,6 +222,13 @@ class Log(Protocol):
         the session past that, it stays theirs. Without it, who asks last has it.
         """
 
+    def hold(self, *, held: bool) -> None:
+        """In a shared log: tell no more of what is ordered (``held``), or go on.
+
+        For who is behind with what it was told; what is on its way still comes. While it is held,
+        what was appended may take as long as it likes.
+        """
+
     def checkpoint(
         self,
         tiles: Sequence[SavedTile],
@@ -284,8 +291,20 @@ class LogError(Exception):
     """The log can't be opened or written; the text says what and where."""
 
 
-class LostError(LogError):
+class EndedError(LogError):
+    """A shared log follows its stream no more, and won't again by itself."""
+
+
+class OutdatedError(EndedError):
+    """The stream holds an entry of a newer release, which this one can't go past."""
+
+
+class LostError(EndedError):
     """A shared log's own part of it isn't its stream's any more: it is to be had anew."""
+
+
+class CutError(LostError):
+    """The stream doesn't hold what was read of it: what people were shown is in it no more."""
 
 
 class DamagedError(LogError):

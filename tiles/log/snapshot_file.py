@@ -7,7 +7,7 @@ rows past them are the canvas; rows before them are history, and are kept as far
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -107,6 +107,19 @@ def look(path: Path) -> Facts:
             )
     except (apsw.Error, OSError) as error:
         raise DamagedError(f"{path} can't be read: {error}") from error
+
+
+def reach(path: Path) -> tuple[int, Mark]:
+    """The epoch of a file that may be written to meanwhile, and how far it has come.
+
+    Raises :class:`tiles.log.base.LogError`.
+    """
+    try:
+        with closing(connect(path, readonly=True)) as connection:
+            connection.execute("BEGIN")
+            return read_meta(connection, "epoch"), read_mark(connection)
+    except (apsw.Error, OSError) as error:
+        raise LogError(f"{path} can't be read: {error}") from error
 
 
 def begin_life(path: Path, epoch: int, source_epoch: int = 0) -> None:

@@ -91,6 +91,10 @@ class SqliteLog:
         """Nobody else writes it: there is nothing to claim."""
         raise LogError(f"{self._path} is not shared")
 
+    def hold(self, *, held: bool) -> None:
+        """Nobody else writes it: it tells of no order."""
+        raise LogError(f"{self._path} is not shared")
+
     def checkpoint(
         self,
         tiles: Sequence[SavedTile],

@@ -1,7 +1,7 @@
 """A start: the fold is held against the stream, and brought to where that ends."""
 
-from tiles.log.base import CanvasInfo, LogError, LostError, Mark
-from tiles.shared.fold import WAITING_MAX, Applied, Fold, entry_check
+from tiles.log.base import CanvasInfo, CutError, LogError, LostError, Mark
+from tiles.shared.fold import WAITING_MAX, WAITING_MAX_BYTES, Applied, Fold, entry_check
 from tiles.shared.stream import Bounds, MissingError, Stream, StreamError
 
 _READ_MAX = 256
@@ -18,12 +18,13 @@ def bounds_of(stream: Stream) -> Bounds:
 def compare(stream: Stream, bounds: Bounds, epoch: int, mark: Mark) -> None:
     """Raise :class:`LostError` unless a fold's last entry is where it was in the stream.
 
-    Raises :class:`tiles.log.base.LogError` where the stream can't be read.
+    It is a :class:`CutError` where the stream held it. Raises :class:`tiles.log.base.LogError`
+    where the stream can't be read.
     """
     if epoch != bounds.epoch:
         raise LostError("the fold is of another stream")
     if mark.place > bounds.last:
-        raise LostError(f"the stream ends at {bounds.last}, the fold is at {mark.place}")
+        raise CutError(f"the stream ends at {bounds.last}, the fold is at {mark.place}")
     if mark.place < bounds.first:
         return  # it is trimmed, or there is none
     try:
@@ -31,7 +32,7 @@ def compare(stream: Stream, bounds: Bounds, epoch: int, mark: Mark) -> None:
     except (StreamError, ValueError) as error:
         raise _unreadable(error) from error
     if entry_check(entry) != mark.check:
-        raise LostError(f"the stream holds another entry at {mark.place} than it did")
+        raise CutError(f"the stream holds another entry at {mark.place} than it did")
 
 
 def catch_up(fold: Fold, stream: Stream, last: int) -> CanvasInfo | None:
@@ -58,8 +59,8 @@ def catch_up(fold: Fold, stream: Stream, last: int) -> CanvasInfo | None:
         absent = fold.absent()
         fold.learn(absent, fold.look_up(absent))
         fold.apply(told)
-        fold.wait_durable(fold.ticket - WAITING_MAX)
-    fold.wait_durable(fold.ticket)
+        fold.wait_durable(WAITING_MAX, WAITING_MAX_BYTES)
+    fold.wait_durable()
     return infos[-1] if infos else None
 
 

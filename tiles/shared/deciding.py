@@ -11,6 +11,8 @@ class Deciding:
     def __init__(self) -> None:
         self.told_ticket = 0
         """What the listener was told last is durable."""
+        self._decided_ticket = 0
+        self._ended = False
         self._waiting: deque[tuple[int, int, str]] = deque()
         self._changed = threading.Condition()
 
@@ -19,6 +21,7 @@ class Deciding:
 
         ``info`` are the settings that come with it, as they stand in the stream.
         """
+        self._decided_ticket = max(self._decided_ticket, ticket)
         if ticket or info:
             self._waiting.append((fold_ticket, ticket, info))
 
@@ -34,7 +37,17 @@ class Deciding:
             self.told_ticket = ticket
             self._changed.notify_all()
 
-    def wait(self, ticket: int, timeout_s: float) -> None:
-        """Block until that was told."""
+    def end(self) -> None:
+        """Nothing more will be decided."""
         with self._changed:
-            self._changed.wait_for(lambda: self.told_ticket >= ticket, timeout_s)
+            self._ended = True
+            self._changed.notify_all()
+
+    def wait(self, ticket: int, timeout_s: float) -> None:
+        """Block until that was told, or all that ever will be."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.done(ticket), timeout_s)
+
+    def done(self, ticket: int) -> bool:
+        """Whether there is nothing to wait for."""
+        return self.told_ticket >= (self._decided_ticket if self._ended else ticket)

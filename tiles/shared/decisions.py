@@ -4,15 +4,15 @@ A decision follows from the entries up to here and nothing else: no clock but th
 setting, no node. So all nodes hold the same sessions, the same drawing and the same seqs.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from tiles.log.base import REJECTIONS_KEPT, Batch, Mark, SessionCount
-from tiles.shared.entry import ClaimOffer, Entry, Offer, batch_of
+from tiles.shared.entry import CLAIM_INDEX_BITS, ClaimOffer, Entry, Offer, batch_of
 
 SESSION_KEPT_MS = 30 * 24 * 3600 * 1000
 """A session that nothing was heard of for so long is unknown, by the stream's time."""
-_CLAIMS_PER_ENTRY_BITS = 16
 
 
 class Record:
@@ -66,7 +66,7 @@ class Decisions:
     def __init__(self, seq: int, mark: Mark) -> None:
         self.seq = seq
         self.mark = mark
-        self._records: dict[bytes, Record] = {}
+        self._records: OrderedDict[bytes, Record] = OrderedDict()
         """Those that changed last are last."""
 
     def __len__(self) -> int:
@@ -89,8 +89,9 @@ class Decisions:
 
     def forget(self, most: int, durable_ticket: int) -> None:
         """Keep ``most`` sessions in memory, and those that the fold doesn't hold yet."""
-        for session, record in list(self._records.items()):
-            if len(self._records) <= most or record.ticket > durable_ticket:
+        while len(self._records) > most:
+            session, record = next(iter(self._records.items()))
+            if record.ticket > durable_ticket:
                 break
             del self._records[session]
 
@@ -153,11 +154,11 @@ class Decisions:
         if not record.client:  # it is new, or older than the stream
             self.mark = Mark(place, self.mark.clients + 1)
             record.client = self.mark.clients
-        record.claim = (place << _CLAIMS_PER_ENTRY_BITS) + index
+        record.claim = (place << CLAIM_INDEX_BITS) + index
         record.seen_ms = time_ms
         return record
 
 
 def claim_place(claim: int) -> int:
     """The place of the entry that made a claim."""
-    return claim >> _CLAIMS_PER_ENTRY_BITS
+    return claim >> CLAIM_INDEX_BITS

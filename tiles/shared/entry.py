@@ -12,19 +12,28 @@ from tiles.log.base import Author, Batch, Commit, SessionCount
 VERSION = 1
 """Entries of a newer version stop who reads them: to skip one would be another history."""
 
-ENTRY_MAX_BYTES = 512 * 1024
-"""Commits are joined to entries of about so much; NATS takes 1 MiB by default."""
+# From a flush to the stream, each limit within the next:
+#
+#     server.journal._SHARED_COMMIT_MAX_BYTES      256 KiB: a commit, and the message past that
+#     JOINED_MAX_BYTES                             512 KiB: so a commit is hardly ever cut
+#     PIECE_MAX_BYTES                              896 KiB: what one session drew, which isn't cut
+#     server.cluster.connection.MESSAGE_MAX_BYTES  1,000,000 B: that with CLAIMS_MAX claims
+
+JOINED_MAX_BYTES = 512 * 1024
+"""Commits are joined to entries of about so much; one that is larger is cut."""
 
 PIECE_MAX_BYTES = 896 * 1024
-"""What is published at once: one session's part of a commit, at most, beyond those."""
+"""What one session drew in a commit isn't cut: so much goes into an entry, and no more."""
 
-CLAIMS_MAX = 1024
-"""So many claims go into an entry."""
+CLAIMS_MAX = 128
+"""So many claims go into an entry: each may end a connection, on every node, all in one turn."""
+
+CLAIM_INDEX_BITS = 16
+"""A claim is named by its entry's place and, in so many bits, which of the entry's it is."""
 
 _OFFER_BYTES = 48
 _DRAWN_BYTES = 64
 _REJECTION_BYTES = 8
-_CLAIMS_READ_MAX = 1 << 16
 
 # What a log can keep; an entry beyond it can't be read, on any node.
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -96,7 +105,7 @@ class Entry(Struct, frozen=True, array_like=True):
     number: Count
     offers: list[Offer] = []
     drawn: list[Drawn] = []
-    claims: Annotated[list[ClaimOffer], Meta(max_length=_CLAIMS_READ_MAX)] = []
+    claims: Annotated[list[ClaimOffer], Meta(max_length=1 << CLAIM_INDEX_BITS)] = []
     info: str = ""
 
 
@@ -146,7 +155,7 @@ def pieces(commit: Commit) -> Iterator[Piece]:
     The last of them has the commit's ticket, the others the one before.
     """
     whole = _size(commit.batches, commit.counts)
-    if whole <= ENTRY_MAX_BYTES:
+    if whole <= JOINED_MAX_BYTES:
         yield Piece(commit, whole)
         return
     parts: dict[bytes, tuple[list[Batch], list[SessionCount]]] = {}
@@ -159,7 +168,7 @@ def pieces(commit: Commit) -> Iterator[Piece]:
     size = 0
     for its_batches, its_counts in parts.values():
         its_size = _size(its_batches, its_counts)
-        if counts and size + its_size > ENTRY_MAX_BYTES:
+        if counts and size + its_size > JOINED_MAX_BYTES:
             yield Piece(Commit(commit.ticket - 1, batches, counts), size)
             batches, counts, size = [], [], 0
         batches += its_batches
@@ -199,7 +208,7 @@ class Draft:
         self._places: dict[tuple[bytes, int], int] = {}
 
     def add(self, commit: Commit) -> None:
-        """Take in a commit, behind those before: the counts of a session are joined."""
+        """Take in a commit, behind those before: counts that go on from each other are joined."""
         places = {count.session: self._offer(count) for count in commit.counts}
         for batch in commit.batches:
             self.drawn.append(_drawn(batch, places[batch.author.session]))
@@ -209,16 +218,15 @@ class Draft:
         rejected = _refused(count)
         key = count.session, count.claim
         place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = len(self.offers)
-            self.offers.append(
-                Offer(count.session, count.claim, count.since, count.handled, rejected)
-            )
-        else:
+        if place is not None and self.offers[place].handled == count.since:
             before = self.offers[place]
             self.offers[place] = msgspec.structs.replace(
                 before, handled=count.handled, rejected=before.rejected + rejected
             )
+            return place
+        # The first, or beyond what was given up: this won't count then, and what is before does.
+        self.offers.append(Offer(count.session, count.claim, count.since, count.handled, rejected))
+        self._places[key] = place = len(self.offers) - 1
         return place
 
 

@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from tiles.log.base import CanvasInfo, Commit, Log, LogError, Recovered, SessionCount
+from tiles.log.base import (
+    CanvasInfo,
+    Commit,
+    Log,
+    LogError,
+    OutdatedError,
+    Recovered,
+    SessionCount,
+)
 from tiles.log.schema import decode_info
 from tiles.shared.decisions import Decision, Decisions
 from tiles.shared.entry import Entry, EntryError, NewerError, decode_entry
@@ -20,7 +28,8 @@ SESSIONS_MAX = 50_000
 """Sessions in memory beyond those that the fold doesn't hold yet; each takes about half a KiB."""
 WAITING_MAX = 1024
 """So many entries not decided, and commits that the fold hasn't written, are enough."""
-
+WAITING_MAX_BYTES = 16 << 20
+"""And so much of them, which is 18 of the largest entries."""
 
 _EMPTY = Entry(0, 0, 0, 0)
 
@@ -53,6 +62,10 @@ class Fold:
         self._log = log
         self._ticket = 0
         self._waiting: deque[tuple[Delivered, Entry]] = deque()
+        self._unwritten: deque[tuple[int, int]] = deque()
+        """Commits that the log may not have written, and the size of the entry of each."""
+        self._bytes = 0
+        """Of the entries of both."""
         self._looked_up: set[bytes] = set()
 
     @property
@@ -64,6 +77,13 @@ class Fold:
     def waiting(self) -> int:
         """Entries that aren't decided, and commits that aren't written."""
         return len(self._waiting) + self._ticket - self.durable_ticket
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What these entries took in the stream."""
+        while self._unwritten and self._unwritten[0][0] <= self.durable_ticket:
+            self._bytes -= self._unwritten.popleft()[1]
+        return self._bytes
 
     def durable(self, ticket: int) -> None:
         """See :meth:`tiles.log.base.Listener.durable`."""
@@ -79,17 +99,26 @@ class Fold:
             self._changed.notify_all()
         self.on_change()
 
-    def wait_durable(self, ticket: int) -> None:
-        """Block until the log holds so much; raises :class:`LogError` where it can't be written."""
+    def wait_durable(self, most: int = 0, most_bytes: int = 0) -> None:
+        """Block until no more than that waits for the log.
+
+        Raises :class:`LogError` where it can't be written.
+        """
+
+        def written() -> bool:
+            few = self.waiting <= most and self.waiting_bytes <= most_bytes
+            return few or self.error is not None
+
         with self._changed:
-            self._changed.wait_for(lambda: self.durable_ticket >= ticket or self.error is not None)
+            self._changed.wait_for(written)
         if self.error is not None:
             raise LogError(f"the fold can't be written: {self.error}")
 
     def add(self, entries: Sequence[Delivered]) -> None:
-        """The next entries. Raises :class:`tiles.log.base.LogError` at one of a newer release."""
+        """The next entries. Raises :class:`tiles.log.base.OutdatedError` at a newer release's."""
         for delivered in entries:
             self._waiting.append((delivered, self._decoded(delivered)))
+            self._bytes += len(delivered.data)
 
     def absent(self) -> list[bytes]:
         """Sessions that have to be looked up, and given to :meth:`learn`, before :meth:`apply`."""
@@ -117,6 +146,7 @@ class Fold:
             self.mark = replace(self.decisions.mark, check=entry_check(delivered))
             self._log.append(Commit(ticket, decision.batches, decision.counts, self.mark, info))
             self._ticket = ticket
+            self._unwritten.append((ticket, len(delivered.data)))
             told(Applied(entry, decision, info, ticket))
         self._looked_up.clear()
         self.decisions.forget(SESSIONS_MAX, self.durable_ticket)
@@ -135,7 +165,7 @@ def _decoded(delivered: Delivered) -> Entry:
     try:
         return decode_entry(delivered.data)
     except NewerError as error:
-        raise LogError(
+        raise OutdatedError(
             f"the stream's entry {delivered.place} is of a newer release: {error}"
         ) from error
     except EntryError as error:

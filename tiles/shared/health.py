@@ -1,6 +1,6 @@
 """What is wrong with a shared log, and what its listener was told of that."""
 
-from tiles.log.base import Listener, LogError, LostError
+from tiles.log.base import EndedError, Listener, LogError
 
 
 class Health:
@@ -30,12 +30,12 @@ class Health:
         """Say what the listener doesn't know yet.
 
         Trouble with the ``fold`` and a ``stall`` are as they are now. It is over when nothing is
-        wrong and the log has ``caught_up``. That the log is lost is told in any case, and last.
+        wrong and the log has ``caught_up``. That the log has ended is told in any case, and last.
         """
         error = self.ended or self.link or fold or stall
         if error is not None:
-            news = self.told is None or isinstance(error, LostError)
-            if news and not isinstance(self.told, LostError):
+            news = self.told is None or isinstance(error, EndedError)
+            if news and not isinstance(self.told, EndedError):
                 self.told = error
                 listener.trouble(error)
         elif self.told is not None and caught_up:

@@ -25,6 +25,7 @@ from tiles.log.base import (
 )
 from tiles.log.order import Order
 from tiles.log.schema import encode_info
+from tiles.loop import Offload, Scheduler
 from tiles.shared.catch_up import bounds_of, catch_up, compare
 from tiles.shared.claims import Claim, Claims
 from tiles.shared.deciding import Deciding
@@ -32,7 +33,6 @@ from tiles.shared.decisions import SESSION_KEPT_MS
 from tiles.shared.fold import Applied, Fold
 from tiles.shared.health import Health
 from tiles.shared.intake import Intake
-from tiles.shared.loop import Loop, Offload
 from tiles.shared.offers import Offers
 from tiles.shared.reading import FoldReading
 from tiles.shared.stream import Delivered, Stream, StreamError
@@ -63,7 +63,7 @@ class SharedLog(FoldReading):
         self,
         fold: Log,
         stream: Stream,
-        loop: Loop,
+        loop: Scheduler,
         offload: Offload,
         *,
         answer_s: float = 3.0,
@@ -85,7 +85,7 @@ class SharedLog(FoldReading):
         self._offers = Offers(0, self._node, stream.publish, self._claims)
         self._updates = Updates()
         self._listener: Listener | None = None
-        self._ordered: Callable[[Ordered], None] = _nothing
+        self._ordered: Callable[[Ordered], None] = lambda _nobody_listens: None
         self._deciding = Deciding()
         self._intake: Intake | None = None
         self._unanswered: set[int] = set()
@@ -118,7 +118,8 @@ class SharedLog(FoldReading):
     def open(self) -> Recovered:
         """Open the fold and bring it to where the stream ends now.
 
-        Raises :class:`LostError` where the fold is none of this stream's any more.
+        Raises :class:`LostError` where the fold is none of this stream's any more, which is a
+        :class:`tiles.log.base.CutError` where the stream lost entries.
         """
         if self._fold is not None or self._closed:
             raise LogError("the log was opened before")
@@ -136,6 +137,7 @@ class SharedLog(FoldReading):
         self._fold = fold
         self._offers = Offers(bounds.epoch, self._node, self._stream.publish, self._claims)
         self._order = Order(fold.decisions.seq)
+        recovered.epoch = bounds.canvas_epoch
         recovered.seq, recovered.mark = fold.decisions.seq, fold.mark
         recovered.clean = True  # what was lost with the process came back from the stream
         return recovered
@@ -155,12 +157,7 @@ class SharedLog(FoldReading):
         if not self._closed:
             self._thread = threading.get_ident()
             self._intake = Intake(
-                self._opened(),
-                self._stream,
-                self._loop,
-                self._offload,
-                self._applied,
-                self._finish,
+                self._opened(), self._stream, self._loop, self._offload, self._applied, self._finish
             )
             self._stream.follow(self.place, self)
             self._watch()
@@ -168,7 +165,7 @@ class SharedLog(FoldReading):
     def close(self, timeout_s: float) -> bool:
         """Wait until what was appended is decided and written, then close the fold.
 
-        From the loop's own thread it doesn't wait for that.
+        It waits for nothing from the loop's own thread, nor for what a lost stream can't decide.
         """
         if self._closed:
             return True
@@ -239,6 +236,11 @@ class SharedLog(FoldReading):
             self._claims.ask(claim)
             self._send()
 
+    def hold(self, *, held: bool) -> None:
+        """Have the stream wait, or go on; see :meth:`tiles.log.base.Log.hold`."""
+        if self._intake is not None:
+            self._loop.call_soon_threadsafe(self._intake.hold, held)
+
     def update(self, info: CanvasInfo) -> None:
         """Offer settings, and wait until they are in force and stored."""
         self._started()
@@ -308,6 +310,7 @@ class SharedLog(FoldReading):
             return
         logger.error("the stream isn't followed any more: %s", error)
         self._health.ended = error
+        self._deciding.end()
         self._claims.give_up(error)
         self._tell()
 
@@ -337,10 +340,9 @@ class SharedLog(FoldReading):
         if mine:
             self._warned = False
             self._claims.answer(decision)
-        fold = self._opened()
-        ticket = self._offers.settle(
-            fold.decisions, decision.void if mine else (), self._loop.time()
-        )
+        fold, now = self._opened(), self._loop.time()
+        self._offers.seen(applied.entry.node, now)
+        ticket = self._offers.settle(fold.decisions, decision.void if mine else (), now)
         self._deciding.add(applied.ticket, ticket, applied.entry.info)
         self._send()
 
@@ -368,7 +370,9 @@ class SharedLog(FoldReading):
         if self._closed:
             return
         now = self._loop.time()
-        if self._health.follows:
+        if self._intake is not None and self._intake.listener_behind:
+            self._offers.excuse(now)
+        elif self._health.follows:
             self._offers.again(now)
         self._claims.give_up(LogError("the stream doesn't answer"), now)
         self._tell()
@@ -390,7 +394,3 @@ class SharedLog(FoldReading):
         if self._fold is None:
             raise LogError("the log is not open")
         return self._fold
-
-
-def _nothing(_ordered: Ordered) -> None:
-    """Nobody listens yet."""

@@ -15,7 +15,7 @@ from tiles.log.base import Commit, LogError
 from tiles.shared.claims import Claims
 from tiles.shared.decisions import Decisions
 from tiles.shared.entry import (
-    ENTRY_MAX_BYTES,
+    JOINED_MAX_BYTES,
     PIECE_MAX_BYTES,
     VERSION,
     Draft,
@@ -25,13 +25,12 @@ from tiles.shared.entry import (
     encode_entry,
     pieces,
 )
+from tiles.shared.pace import Pace
 
 logger = logging.getLogger(__name__)
 
 IN_FLIGHT_MAX = 4
 """Entries that are on their way; what is offered meanwhile is joined to the next."""
-BATCH_S = 0.004
-"""The shortest time from one entry to the next: each costs every node some 0.4 ms, NATS 0.3."""
 _AGAIN_INITIAL_S = 1.0
 _AGAIN_MAX_S = 8.0
 
@@ -57,8 +56,9 @@ class Offers:
         self._waiting: deque[Piece] = deque()
         self._published: deque[_Published] = deque()
         self._void: set[tuple[bytes, int]] = set()
-        """What is offered for these claims, by session, doesn't count, as the stream said."""
+        """Claims, by session, that the stream refused an offer for: it counts none of theirs."""
         self._number = 0
+        self._pace = Pace()
         self._next_at = 0.0
         self._again_at = 0.0
         self._again_s = _AGAIN_INITIAL_S
@@ -69,7 +69,8 @@ class Offers:
         """Have a commit offered.
 
         What one session drew at once, and no entry can hold, isn't: that claim, with its session,
-        is returned, and what is offered for it from here on is void.
+        is returned. What is offered for it from here on goes on from what nobody has, so the stream
+        makes it void; what was offered before still counts.
         """
         given_up: list[tuple[bytes, int]] = []
         for piece in pieces(commit):
@@ -89,16 +90,17 @@ class Offers:
         while (self._waiting or self._claims) and len(self._published) < IN_FLIGHT_MAX:
             if now < self._next_at:
                 return self._next_at - now
-            self._next_at = now + BATCH_S
+            self._next_at = now + self._pace.interval_s
             draft, size = Draft(), 0
-            while self._waiting and (not size or size + self._waiting[0].size <= ENTRY_MAX_BYTES):
+            while self._waiting and (not size or size + self._waiting[0].size <= JOINED_MAX_BYTES):
                 piece = self._waiting.popleft()
                 draft.add(piece.commit)
                 size += piece.size
             number = self._next_number()
             entry = Entry(VERSION, self._epoch, self._node, number, draft.offers, draft.drawn)
             data = encode_entry(entry)
-            if draft.last_ticket:
+            # The first parts of the first commit have no ticket, and have to come all the same.
+            if draft.last_ticket or draft.offers:
                 if not self._published:
                     self._begin(now)
                 self._published.append(_Published(draft.last_ticket, draft.offers, data, number))
@@ -113,6 +115,10 @@ class Offers:
         number = self._next_number()
         entry = Entry(VERSION, self._epoch, self._node, number, info=info)
         self._publish(number, encode_entry(entry))
+
+    def seen(self, node: int, now: float) -> None:
+        """Keep pace with an entry of any node's that the stream delivered."""
+        self._pace.seen(node, now)
 
     def settle(self, decisions: Decisions, void: Iterable[tuple[bytes, int]], now: float) -> int:
         """Let go of what is decided; the last ticket of it, or 0.
@@ -133,15 +139,28 @@ class Offers:
         return ticket
 
     def _decided(self, offer: Offer, decisions: Decisions) -> bool:
-        """Whether nothing more can come of an offer, all before which are decided."""
+        """Whether nothing more can come of an offer, all before which are decided.
+
+        ==============================  ==========================================================
+        the session, up to here         the offer
+        ==============================  ==========================================================
+        claim refused (``_void``)       decided: it is void, wherever it comes
+        not in memory                   hasn't come, or the session would be: it may be lost
+        another claim's                 decided: it came before that, or is void
+        this claim's, at ``since``      hasn't come, unless it moves nothing: it may be lost
+        this claim's, elsewhere         decided: it came, or goes on from what was given up
+        ==============================  ==========================================================
+
+        A claim that was given up isn't in ``_void``: what it offered before counts and may be lost.
+        """
         if (offer.session, offer.claim) in self._void:
             return True
         record = decisions.record(offer.session)
         if record is None:
-            return False  # it hasn't come yet, or it would be in memory
-        # Standing elsewhere it has come, or goes on from what was given up.
-        waited_for = record.handled == offer.since != offer.handled
-        return record.claim != offer.claim or not waited_for
+            return False
+        if record.claim != offer.claim:
+            return True
+        return record.handled != offer.since or offer.handled == offer.since
 
     def stall(self, now: float, answer_s: float) -> LogError | None:
         """An error where what is under way wasn't decided for so long."""
@@ -149,6 +168,11 @@ class Offers:
         if since is None or now - since < answer_s:
             return None
         return LogError("the stream doesn't answer")
+
+    def excuse(self, now: float) -> None:
+        """Nothing could be decided up to now: the time of what is under way begins anew."""
+        if self._published:
+            self._begin(now)
 
     def again(self, now: float, *, at_once: bool = False) -> None:
         """Publish all that is under way again, if it is time: the first of it may be lost."""

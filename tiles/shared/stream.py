@@ -19,12 +19,14 @@ class Delivered(NamedTuple):
 class Bounds(NamedTuple):
     """What a stream holds: the entries from place ``first`` to ``last``.
 
-    ``first`` is ``last + 1`` where it holds none. ``epoch`` was given when the stream was made.
+    ``first`` is ``last + 1`` where it holds none. ``epoch`` was given when the stream was made;
+    ``canvas_epoch`` is what clients are told: another one since the stream lost entries.
     """
 
     first: int
     last: int
     epoch: int
+    canvas_epoch: int
 
 
 class StreamError(Exception):
