@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, Route
 
 from tests.browser.conftest import CanvasMaker, Visit
 from tests.browser.pictures import assert_same, enlarged, from_png, noise, region
@@ -21,9 +21,9 @@ SHOTS = ("desktop", "desktop-dark", "laptop-small", "phone", "phone-small-dark")
 
 
 def dialog(page: ViewerPage, name: str) -> Locator:
-    """An open panel."""
+    """An open panel, with what is in it."""
     found = page.frame.get_by_role("dialog", name=name)
-    found.wait_for()
+    found.and_(page.frame.locator("[aria-busy=false]")).wait_for()
     return found
 
 
@@ -183,6 +183,28 @@ def test_go_to_a_pixel_a_place_or_a_link(visit: Visit, canvas: str, server: Serv
         assert complaint in alert.inner_text()
         press(page, "Escape")
     assert page.camera == (10, 20, 5)
+
+
+def test_what_is_typed_before_the_panel_is_there_is_no_command(visit: Visit, canvas: str) -> None:
+    """UI-20: on a slow line the field comes late; digits, commas and letters aren't keys then."""
+    page = visit(canvas, place="#120.5,45.5,16")
+    held: list[Route] = []
+    page.page.route("**/places-*.js", lambda route: held.append(route))
+    press(page, "g")
+    page.frame.get_by_role("dialog", name="Places").wait_for()
+    page.page.keyboard.type("0,e")
+    page.wait_for_frame()
+    assert page.camera == (120.5, 45.5, 16)
+    assert page.frame.get_by_role("dialog", name="Settings").count() == 0
+    press(page, "Escape")
+    page.frame.get_by_role("dialog").wait_for(state="detached")
+    press(page, "g")
+    for route in held:
+        route.continue_()
+    dialog(page, "Places")
+    page.page.keyboard.type("200, 300")
+    page.page.keyboard.press("Enter")
+    page.wait("tilecast.camera.x === 200.5 && tilecast.camera.y === 300.5")
 
 
 def test_bookmarks(visit: Visit, canvas: str) -> None:

@@ -249,10 +249,9 @@ class ViewerPage:
             top.get_by_role("button", name="More", exact=True).click()
             button = self.frame.get_by_role("dialog", name="More").get_by_role("button", name=name)
         button.click()
-        panel = self.frame.locator(".popover:not(.menu-panel)")
-        panel.wait_for()
         # What is in it may still be on its way.
-        panel.locator("[data-loading]").wait_for(state="detached")
+        panel = self.frame.locator(".popover:not(.menu-panel, [aria-busy=true])")
+        panel.wait_for()
         return panel
 
     def choose_colour(self, colour: Colour) -> None:

@@ -133,7 +133,9 @@ function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLTextAreaElement ||
     target instanceof HTMLSelectElement ||
-    (target instanceof HTMLInputElement && !UNTYPED.includes(target.type))
+    (target instanceof HTMLInputElement && !UNTYPED.includes(target.type)) ||
+    // A panel whose field isn't there yet: what is meant for it is no command.
+    (target instanceof Element && target.closest("[aria-busy=true]") !== null)
   );
 }
 

@@ -87,8 +87,12 @@ test("Enter uses the tool, the space bar holds the view, Escape ends what goes o
   expect(panelOpen.value).toBeNull();
 });
 
-test("what is typed is no command", () => {
-  for (const field of [control("input", "text"), control("textarea"), control("select")]) {
+test("what is typed is no command, nor is it before the field for it is there", () => {
+  const panel = control("div");
+  panel.setAttribute("aria-busy", "true");
+  const close = panel.appendChild(document.createElement("button"));
+  const fields = [control("input", "text"), control("textarea"), control("select")];
+  for (const field of [...fields, panel, close]) {
     press("b", {}, field);
     press("Enter", {}, field);
     press("?", {}, field);

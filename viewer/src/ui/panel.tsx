@@ -38,16 +38,17 @@ export function Panel({ entry, viewer }: Props) {
     panelOpen.value = null;
   };
   return (
-    <Popover label={entry.label()} class={`${entry.id}-panel`} onClose={close}>
+    <Popover
+      label={entry.label()}
+      class={`${entry.id}-panel`}
+      busy={loaded === null}
+      onClose={close}
+    >
       <div class="popover-head" ref={inside}>
         <h2>{entry.title?.() ?? entry.label()}</h2>
         <IconButton icon={X} label={common.close} onPress={close} />
       </div>
-      {loaded === null && (
-        <p class="muted" data-loading>
-          {common.loading}
-        </p>
-      )}
+      {loaded === null && <p class="muted">{common.loading}</p>}
       {loaded === "failed" && <p role="alert">{common.notLoaded}</p>}
       {loaded && loaded !== "failed" && <loaded.Content viewer={viewer} />}
     </Popover>

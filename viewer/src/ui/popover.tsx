@@ -4,12 +4,14 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 interface Props {
   readonly label: string;
   readonly class?: string;
+  /** Whether what is in it is still on its way. */
+  readonly busy?: boolean;
   readonly children: ComponentChildren;
   onClose(): void;
 }
 
 /** A panel above the canvas that Escape, or a press outside, closes; focus goes back then. */
-export function Popover({ label, class: extra = "", children, onClose }: Props) {
+export function Popover({ label, class: extra = "", busy = false, children, onClose }: Props) {
   const panel = useRef<HTMLDivElement>(null);
   const close = useRef(onClose);
   close.current = onClose;
@@ -40,6 +42,7 @@ export function Popover({ label, class: extra = "", children, onClose }: Props) 
       class={`panel popover ${extra}`}
       role="dialog"
       aria-label={label}
+      aria-busy={busy}
       tabIndex={-1}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
