@@ -94,7 +94,7 @@ class Sweeper:
             session.lost()
             session.line.abort()
         elif session.state is State.OPEN:
-            if session.outbox.window.unanswered(now, session.line.unsent_bytes()):
+            if session.outbox.window.unanswered(now, session.line.unsent_bytes):
                 session.wake()
             # At the next look it could be too late.
             if now - session.outbox.clock_at >= settings.clock_interval_s - 2 * self._interval_s:

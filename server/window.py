@@ -4,6 +4,8 @@ The client itself is asked, by a ping behind them: proxies and systems on the wa
 given long before it is there.
 """
 
+from collections.abc import Callable
+
 from protocol.messages import SERVER_FRAME_MAX_BYTES
 from server.line import FRAME_BYTES
 
@@ -73,12 +75,13 @@ class Window:
         self._asked = 0
         self._mute = False
 
-    def unanswered(self, now: float, unsent: int) -> bool:
+    def unanswered(self, now: float, unsent_bytes: Callable[[], int]) -> bool:
         """Whether the ping goes without an answer for so long that none is waited for any more.
 
-        ``unsent``: bytes that the peer's system hasn't taken. An answer that comes later counts.
+        ``unsent_bytes`` tells what the peer's system hasn't taken, if that has to be known. An
+        answer that comes later counts.
         """
-        if self._mute or not self._asked or unsent or now - self._asked_at <= _ANSWER_MAX_S:
+        if self._mute or not self._asked or now - self._asked_at <= _ANSWER_MAX_S or unsent_bytes():
             return False
         self._mute = True
         return True

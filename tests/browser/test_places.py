@@ -189,12 +189,16 @@ def test_what_is_typed_before_the_panel_is_there_is_no_command(visit: Visit, can
     """UI-20: on a slow line the field comes late; digits, commas and letters aren't keys then."""
     page = visit(canvas, place="#120.5,45.5,16")
     held: list[Route] = []
-    page.page.route("**/places-*.js", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.page.route("**/places-*.js", hold)
     press(page, "g")
     page.frame.get_by_role("dialog", name="Places").wait_for()
     page.page.keyboard.type("0,e")
     page.wait_for_frame()
-    assert page.camera == (120.5, 45.5, 16)
+    assert page.camera == pytest.approx((120.5, 45.5, 16))
     assert page.frame.get_by_role("dialog", name="Settings").count() == 0
     press(page, "Escape")
     page.frame.get_by_role("dialog").wait_for(state="detached")

@@ -1,8 +1,8 @@
 """`tilecast serve` with a window into it: ``python -m tests.faults.recount_server SOCKET FLAGS``.
 
 The server is the real one. Beside it, on a Unix socket, somebody may ask for a recount, which is
-taken on the event loop between two callbacks, and for how late that loop was: a timer of 5 ms
-notes by how much each of its calls missed its time.
+taken on the event loop between two callbacks, and for how late that loop was since it was last
+asked: from the first time on a timer of 5 ms notes by how much each of its calls missed its time.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Window:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self._lateness = Lateness(asyncio.get_running_loop())
+        self._lateness: Lateness | None = None  # it takes memory until somebody asks
         self._commands: dict[str, Callable[[], dict[str, Any]]] = {
             "recount": self._recount,
             "traces": self._traces,
@@ -94,6 +94,8 @@ class Window:
         return {"left": sorted(name for name in found if name.startswith(own))}
 
     def _late(self) -> dict[str, Any]:
+        if self._lateness is None:
+            self._lateness = Lateness(asyncio.get_running_loop())
         return {"late_ms": [1000 * late for late in self._lateness.take()]}
 
     def _hub(self) -> Hub:

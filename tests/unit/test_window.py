@@ -64,15 +64,15 @@ def test_who_answers_no_pings_is_sent_what_its_system_takes() -> None:
     while window.room > 0:
         asked = window.give(TILE_BYTES, 0.0)
     assert asked
-    assert not window.unanswered(4.0, 0)
-    assert not window.unanswered(9.0, 1)
+    assert not window.unanswered(4.0, lambda: 0)
+    assert not window.unanswered(9.0, lambda: 1)
     assert window.room <= 0
-    assert window.unanswered(9.0, 0)
-    assert not window.unanswered(9.5, 0), "it is told once"
+    assert window.unanswered(9.0, lambda: 0)
+    assert not window.unanswered(9.5, lambda: 0), "it is told once"
     for _ in range(100):
         assert not window.give(TILE_BYTES, 10.0)
         assert window.room > 0
     window.reached(20.0)
     assert window.size < FIRST_BYTES
     assert window.room > 0
-    assert not window.unanswered(90.0, 0)
+    assert not window.unanswered(90.0, lambda: 0)
