@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from server.journal import Journal
 from server.paging import Paging
-from server.supervisor import Service
+from server.supervisor import Service, fail
 from tiles.geometry import post_order
 from tiles.log.base import Log, SavedTile
 from tiles.loop import Offload
@@ -112,7 +112,7 @@ class Checkpointer:
         self._tail_us = 0.0
         self._through = self._seq()
         own = self._service.own
-        self._offload(lambda: post_order(list(changed))[::-1], own(self._begin), own(_fail))
+        self._offload(lambda: post_order(list(changed))[::-1], own(self._begin), own(fail))
 
     def stop(self) -> None:
         """The log is about to be closed: save nothing more. The next start replays what is left."""
@@ -153,7 +153,7 @@ class Checkpointer:
             self._offload(
                 lambda: _compress(copies),
                 own(lambda rows: self._save(rows, versions)),
-                own(_fail),
+                own(fail),
             )
         elif missing:
             self._waiting = True
@@ -219,11 +219,6 @@ class Checkpointer:
             self.passes += 1
             if self._tail_us > TAIL_MAX_US:
                 self.run()
-
-
-def _fail(error: Exception) -> None:
-    """A step failed in its thread: then the pass has."""
-    raise error
 
 
 def _nothing() -> None:

@@ -18,7 +18,7 @@ from protocol.messages import PIXEL_BYTES, Drawing, PixelRun
 from protocol.types import Sender
 from server.applying import OFFLOAD_PIXELS, Applying
 from server.memory import Memory
-from server.supervisor import Service
+from server.supervisor import Service, fail
 from tiles.geometry import CANVAS_TILES_MAX
 from tiles.log.base import Author, Batch, Log, Ordered
 from tiles.loop import Offload
@@ -240,7 +240,7 @@ class Following:
         self._offload(
             lambda: self._rasterise(message),
             own(lambda paints: self._prepare(seq, message, paints, 0)),
-            own(_fail),
+            own(fail),
         )
 
     def _prepare(self, seq: int, message: Drawing, paints: list[Paint], begin: int) -> None:
@@ -270,10 +270,6 @@ class Following:
     def _again(self) -> bool:
         """Whether the present step may have been done in part."""
         return self._failures > 0
-
-
-def _fail(error: Exception) -> None:
-    raise error
 
 
 def _parts(heard: Ordered) -> Iterator[Ordered]:

@@ -20,12 +20,13 @@ from server.app import Application, create_app
 from server.control import Control, remove_control, write_control
 from server.datafolder import DataFolderError
 from server.garbage import Sweeping, leave_all, settle
-from server.heap import share_heap
+from server.heap import Trimming, share_heap
 from server.http.prompt_protocol import PromptHttpProtocol
 from server.listener import BACKLOG, ListenError, listen, url_of
 from server.logs import log_to_stderr
 from server.service_manager import tell
 from server.settings import Settings
+from server.threads import LoopOffload
 from server.websocket import WebSocketLine
 from server.workers.folder import WorkerFolder
 from server.workers.siblings import FiguresSocket, Siblings
@@ -131,6 +132,7 @@ async def _serve(settings: Settings, worker: Worker | None) -> None:
                 services = app.context.canvases.supervisor
                 assert services is not None, "the canvases are open"
                 Sweeping(services.service("garbage"), lambda: app.state.websocket.connections)
+                Trimming(services.service("heap"), LoopOffload(asyncio.get_running_loop(), 1))
                 _announce(settings, control)
             except BaseException:
                 server.should_exit = True

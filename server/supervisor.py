@@ -149,5 +149,10 @@ class Supervisor:
         self._services = left
 
 
+def fail(error: Exception) -> None:
+    """Raise it: :meth:`Service.own` makes of this what to call when work beside the loop failed."""
+    raise error
+
+
 def _nothing() -> None:
     """Nothing waits for it."""
