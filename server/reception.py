@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 IN_TROUBLE = (
     "Storage is in trouble: the canvas is read-only for now, and goes on by itself once it is well."
 )
-_IDENTITY_KEEP_S = 3600.0
+_IDENTITY_KEEP_S = 600.0
 _TAKEN_OVER = "a newer connection has taken over"
 _LOOKED_UP = "the session can't be looked up now"
 _OUTDATED = "this server can't go on until it is upgraded"

@@ -29,7 +29,7 @@ _LIMITS = (
         ("tiles.shared.offers.JOINED_MAX_BYTES", "tiles.shared.entry.JOINED_MAX_BYTES"),
         (1 << 19, 300),
     ),
-    (("server.reception._IDENTITY_KEEP_S",), (3600, 1)),
+    (("server.reception._IDENTITY_KEEP_S",), (600, 1)),
 )
 """Constants that are so low in some runs that they are reached."""
 _STARTED_MS = 1_700_000_000_000
