@@ -198,7 +198,7 @@ def test_what_is_typed_before_the_panel_is_there_is_no_command(visit: Visit, can
     page.frame.get_by_role("dialog", name="Places").wait_for()
     page.page.keyboard.type("0,e")
     page.wait_for_frame()
-    assert page.camera == pytest.approx((120.5, 45.5, 16))
+    assert page.camera == (120.5, 45.5, 16.0)
     assert page.frame.get_by_role("dialog", name="Settings").count() == 0
     press(page, "Escape")
     page.frame.get_by_role("dialog").wait_for(state="detached")

@@ -173,6 +173,7 @@ async def test_taking_over(server: ServerProcess) -> None:
         assert welcome.session == session
         assert 0 < welcome.handled < older.numbered
         acks = older.all(Ack)
+        assert acks
         assert acks[-1].durable <= welcome.handled
         await newer.draw(GOOD)
         ack = await newer.durable()

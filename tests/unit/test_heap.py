@@ -4,9 +4,8 @@ import platform
 import random
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -20,47 +19,13 @@ _MIB = 1 << 20
 _ROOT = Path(__file__).parents[2]
 
 
-class _Beside:
-    """Work is done at once."""
-
-    def __init__(self, loop: Process) -> None:
-        self._loop = loop
-
-    def __call__(
-        self,
-        work: Callable[[], Any],
-        done: Callable[[Any], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """See :class:`tiles.loop.Offload`."""
-        self._loop.call_soon(done, work())
-
-
-class _NoThread:
-    """No work can be done."""
-
-    def __init__(self, loop: Process) -> None:
-        self._loop = loop
-        self.calls = 0
-
-    def __call__(
-        self,
-        work: Callable[[], Any],
-        done: Callable[[Any], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """See :class:`tiles.loop.Offload`."""
-        self.calls += 1
-        self._loop.call_soon(failed, RuntimeError("can't start new thread"))
-
-
 def fragment_and_trim() -> None:
     """Print the MiB that are resident: in use, after a third is let go, and ten seconds later."""
     time = VirtualTime(Verdict())
     loop = Process(time, random.Random(1), tick_s=0)
     service = Supervisor(loop).service("heap")
     share_heap()
-    Trimming(service, _Beside(loop))
+    Trimming(service, loop.offload)
     resident = psutil.Process().memory_info
     rng = random.Random(2)
     blocks = [bytes(rng.randrange(8_000, 64_000)) for _ in range(4_000)]
@@ -95,10 +60,16 @@ def test_it_is_tried_again_after_a_failure(caplog: pytest.LogCaptureFixture) -> 
     time = VirtualTime(Verdict())
     loop = Process(time, random.Random(1), tick_s=0)
     service = Supervisor(loop).service("heap")
-    offload = _NoThread(loop)
-    Trimming(service, offload)
+    tries = 0
+
+    def no_thread() -> NoReturn:
+        nonlocal tries
+        tries += 1
+        raise RuntimeError("can't start new thread")
+
+    Trimming(service, lambda work, done, failed: loop.offload(no_thread, done, failed))
     time.run(15)
-    assert (offload.calls, service.restarts) == (1, 1)
+    assert (tries, service.restarts) == (1, 1)
     time.run(25)
-    assert (offload.calls, service.restarts) == (2, 2)
+    assert (tries, service.restarts) == (2, 2)
     assert "can't start new thread" in caplog.text
