@@ -12,8 +12,8 @@ from scripts import viewer_build
 from server.canvas_admin import administer
 from server.schemas import NewCanvas
 from tests.browser.pictures import Picture, to_png
+from tests.browser.storage import Storage, storage_of
 from tests.browser.viewer_page import ViewerPage
-from tests.nats_rig import one_server
 from tests.process import ServerProcess
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -93,23 +93,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def log_flags(
+def storage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, ...]]:
-    """What has a server keep its canvases in the log that `--log` names."""
-    if request.config.getoption("--log") == "sqlite":
-        yield ()
-        return
-    with one_server(tmp_path_factory.mktemp("nats")) as nats:
-        yield ("--cluster", nats.url)
+) -> Iterator[Storage]:
+    """Where the module's server keeps its canvases."""
+    folder = tmp_path_factory.mktemp("storage")
+    with storage_of(request.config.getoption("--log"), folder) as storage:
+        yield storage
+
+
+@pytest.fixture
+def own_storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """Where the test's own server does; it can be lost and be in trouble."""
+    with storage_of(request.config.getoption("--log"), tmp_path / "storage") as storage:
+        yield storage
 
 
 @pytest.fixture(scope="module")
 def server(
-    _built_viewer: None, log_flags: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+    _built_viewer: None, storage: Storage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
     """A server that nobody restarts."""
-    server = ServerProcess(tmp_path_factory.mktemp("server"), *log_flags)
+    server = ServerProcess(tmp_path_factory.mktemp("server"), *storage.flags)
     server.start()
     yield server
     server.stop_well()
@@ -117,10 +122,10 @@ def server(
 
 @pytest.fixture
 def own_server(
-    _built_viewer: None, log_flags: tuple[str, ...], tmp_path: Path
+    _built_viewer: None, own_storage: Storage, tmp_path: Path
 ) -> Iterator[ServerProcess]:
     """A server of the test's own, to be stopped and killed."""
-    server = ServerProcess(tmp_path, *log_flags)
+    server = ServerProcess(tmp_path, *own_storage.flags)
     server.start()
     yield server
     if server.running:
